@@ -1,0 +1,225 @@
+package poll
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// errPanic is what a task's tracker learns of a panic; the stack is for the log.
+var errPanic = errors.New("the answer could not be handled: a fault of the operator, see its log")
+
+// Options say how often to ask at most.
+type Options struct {
+	// MinInterval and MaxInterval bound the time between two looks at a task
+	// that is younger than an hour.
+	MinInterval, MaxInterval time.Duration
+	// Rate returns the calls a second that a lane makes of an API.
+	Rate func(api string) float64
+	// Panicked is told of a panic in a question, with its stack.
+	Panicked func(value any, stack []byte)
+}
+
+// Engine asks the cloud about tracked tasks when they are due. All methods may
+// be called by several goroutines at once.
+type Engine[O Observation[O]] struct {
+	options Options
+	ctx     context.Context // of all calls; ended by Close
+	cancel  context.CancelFunc
+	work    sync.WaitGroup
+
+	mu     sync.Mutex
+	tasks  map[string]*tracked[O]
+	lanes  map[Lane]*lane[O]
+	gates  map[string]*gate // by credential, while it is refused
+	groups map[groupKey]*group[O]
+}
+
+// NewEngine returns an engine that works until Close.
+func NewEngine[O Observation[O]](options Options) *Engine[O] {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Engine[O]{
+		options: options, ctx: ctx, cancel: cancel,
+		tasks:  map[string]*tracked[O]{},
+		lanes:  map[Lane]*lane[O]{},
+		gates:  map[string]*gate{},
+		groups: map[groupKey]*group[O]{},
+	}
+}
+
+// Close abandons all calls and waits until none is left.
+func (e *Engine[O]) Close() {
+	e.mu.Lock()
+	e.cancel()
+	e.mu.Unlock()
+	e.work.Wait()
+}
+
+// Track asks about a task from now on. A task that is tracked already keeps its
+// place, with the new questions; in another lane it is asked about at once.
+func (e *Engine[O]) Track(task Task[O]) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ctx.Err() != nil {
+		return
+	}
+	now := time.Now()
+	t := e.tasks[task.ID]
+	switch {
+	case t == nil:
+		t = e.begin(task, now)
+	case t.ended:
+		return
+	case t.Lane != task.Lane:
+		e.leave(t)
+		t.Task = task
+		e.enter(t, urgent, now)
+	default:
+		t.Task = task
+	}
+	e.join(t)
+}
+
+// Forget asks no more about a task; an answer under way is dropped.
+func (e *Engine[O]) Forget(id string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if t := e.tasks[id]; t != nil {
+		e.leave(t)
+		delete(e.tasks, id)
+	}
+}
+
+// Hasten asks about a tracked task now, ahead of everything. Nothing but an
+// answer to that question takes it back.
+func (e *Engine[O]) Hasten(id string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if t := e.tasks[id]; t != nil && !t.ended && !t.pressed {
+		t.pressed = true
+		t.lane.put(t.ask, urgent, time.Now())
+	}
+}
+
+// Sighting returns what is known of a task, and whether it is tracked.
+func (e *Engine[O]) Sighting(id string) (Sighting[O], bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	t := e.tasks[id]
+	if t == nil {
+		return Sighting[O]{}, false
+	}
+	return t.sighting(), true
+}
+
+// begin takes a task in that was not tracked before.
+func (e *Engine[O]) begin(task Task[O], now time.Time) *tracked[O] {
+	t := &tracked[O]{Task: task, at: now}
+	if task.Last != nil {
+		t.observation, t.known, t.restored = *task.Last, true, true
+	}
+	e.tasks[task.ID] = t
+	l := e.lane(task.Lane, now)
+	r := regular
+	if !t.restored {
+		r = l.firstRank()
+	}
+	e.enter(t, r, now)
+	return t
+}
+
+// enter gives a task its place in its lane.
+func (e *Engine[O]) enter(t *tracked[O], r rank, now time.Time) {
+	t.lane = e.lane(t.Lane, now)
+	t.ask = &entry[O]{task: t, index: -1}
+	t.detail = &entry[O]{task: t, detail: true, index: -1}
+	t.lane.put(t.ask, r, now)
+	if g := e.gates[t.Lane.Credential]; g != nil {
+		t.fail(Refused, g.err, now, now)
+		t.Changed()
+	}
+}
+
+// leave takes a task out of its lanes and its group. Calls under way find that
+// their entry is no longer the task's, and drop the answer.
+func (e *Engine[O]) leave(t *tracked[O]) {
+	t.lane.queue.remove(t.ask)
+	if t.group != nil {
+		t.group.lane.queue.remove(t.detail)
+		e.quit(t)
+	}
+	t.ask, t.detail, t.wants = nil, nil, progress
+	t.row, t.rowAt, t.listed, t.toldEnd = nil, time.Time{}, false, false
+}
+
+// lane returns the lane of a quota, with a goroutine that serves it.
+func (e *Engine[O]) lane(key Lane, now time.Time) *lane[O] {
+	l := e.lanes[key]
+	if l == nil {
+		l = newLane[O](key, e.options.Rate(key.API), now)
+		e.lanes[key] = l
+		e.work.Go(func() { e.serve(e.ctx, l) })
+	}
+	l.usedAt = now
+	return l
+}
+
+// look makes one call and takes its answer in.
+func (e *Engine[O]) look(ctx context.Context, l *lane[O], en *entry[O]) {
+	t := en.task
+	e.mu.Lock()
+	question := t.Ask
+	if en.detail && t.Listing != nil {
+		seen := t.observation
+		lister := t.Listing.Lister
+		question = func(ctx context.Context) Answer[O] { return lister.Detail(ctx, seen) }
+	}
+	e.mu.Unlock()
+
+	began := time.Now()
+	a := e.safely(ctx, question)
+	if ctx.Err() != nil {
+		return
+	}
+
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	en.flying = false
+	now := time.Now()
+	l.learn(a.Class, now)
+	switch {
+	case en == t.ask:
+		e.judge(l.key.Credential, a, now)
+		e.settle(t, a, began, now)
+	case en == t.detail:
+		e.settleDetail(t, a, now)
+	}
+}
+
+// learn adapts the lane to how a call was received.
+func (l *lane[O]) learn(class Class, now time.Time) {
+	l.usedAt = now
+	switch class {
+	case Throttled:
+		l.quota.cut(now)
+	case Unavailable:
+	default:
+		l.quota.accepted(now)
+		l.goodAt = now
+	}
+}
+
+// safely asks, and turns a panic into that task's own fault.
+func (e *Engine[O]) safely(ctx context.Context, question func(context.Context) Answer[O]) (a Answer[O]) {
+	defer func() {
+		if v := recover(); v != nil {
+			if e.options.Panicked != nil {
+				e.options.Panicked(v, debug.Stack())
+			}
+			a = Answer[O]{Class: Unavailable, Err: errPanic}
+		}
+	}()
+	return question(ctx)
+}

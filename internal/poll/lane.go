@@ -1,0 +1,141 @@
+package poll
+
+import (
+	"container/heap"
+	"context"
+	"time"
+)
+
+const (
+	// creditPerLook is what a third or later look earns for first looks, and
+	// maxCredit how many of them a burst of new tasks can have at most. Strict
+	// priority for first looks would collapse near saturation: each new task
+	// then needs a second call before its end can be learnt.
+	creditPerLook = 0.25
+	maxCredit     = 36
+	// laneIdle is how long an unused lane keeps its place in the quota.
+	laneIdle = time.Minute
+	// laneDead is how long a lane may be without a good answer until its
+	// failing tasks are asked about less often.
+	laneDead = time.Minute
+)
+
+// lane is the work on one quota. Its fields are guarded by the engine's lock.
+type lane[O Observation[O]] struct {
+	key    Lane
+	quota  *quota
+	queue  entries[O]
+	credit float64
+	goodAt time.Time
+	usedAt time.Time
+	wake   chan struct{}
+}
+
+func newLane[O Observation[O]](key Lane, ceiling float64, now time.Time) *lane[O] {
+	return &lane[O]{
+		key: key, quota: newQuota(ceiling), credit: maxCredit,
+		goodAt: now, usedAt: now, wake: make(chan struct{}, 1),
+	}
+}
+
+// put places an entry in the lane's order.
+func (l *lane[O]) put(e *entry[O], r rank, due time.Time) {
+	l.queue.put(e, r, due)
+	l.poke()
+}
+
+// poke makes the lane look at its order again.
+func (l *lane[O]) poke() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// earn gives credit for a look that was not a first one.
+func (l *lane[O]) earn() { l.credit = min(l.credit+creditPerLook, maxCredit) }
+
+// firstRank says where the first look at a new task goes.
+func (l *lane[O]) firstRank() rank {
+	if l.credit < 1 {
+		return regular
+	}
+	l.credit--
+	return first
+}
+
+// serve makes the lane's calls until the context ends or the lane is idle.
+func (e *Engine[O]) serve(ctx context.Context, l *lane[O]) {
+	for e.awaitDue(ctx, l) {
+		if l.quota.wait(ctx) != nil {
+			return
+		}
+		if en := e.next(l); en != nil {
+			e.work.Go(func() { e.look(ctx, l, en) })
+		}
+	}
+}
+
+// awaitDue waits until the lane has something to ask; it reports false when the
+// lane's work is over.
+func (e *Engine[O]) awaitDue(ctx context.Context, l *lane[O]) bool {
+	for {
+		delay, over := e.delay(l)
+		if over {
+			return false
+		}
+		if delay <= 0 {
+			return true
+		}
+		timer := time.NewTimer(delay)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return false
+		case <-l.wake:
+			timer.Stop()
+		case <-timer.C:
+		}
+	}
+}
+
+// delay returns the time until the lane's next call; it retires an idle lane.
+func (e *Engine[O]) delay(l *lane[O]) (delay time.Duration, over bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := time.Now()
+	if len(l.queue) == 0 {
+		idle := l.usedAt.Add(laneIdle).Sub(now)
+		if idle <= 0 {
+			delete(e.lanes, l.key)
+			delete(e.gates, l.key.Credential)
+			return 0, true
+		}
+		return idle, false
+	}
+	due := l.queue[0].due
+	if g := e.gates[l.key.Credential]; g != nil && g.next.After(due) {
+		due = g.next
+	}
+	return due.Sub(now), false
+}
+
+// next takes what is to be asked now out of the lane's order, nil if nothing is.
+func (e *Engine[O]) next(l *lane[O]) *entry[O] {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := time.Now()
+	if len(l.queue) == 0 || l.queue[0].due.After(now) {
+		return nil
+	}
+	if g := e.gates[l.key.Credential]; g != nil && !g.admit(l.queue[0].detail, now) {
+		if l.queue[0].detail {
+			l.queue.put(l.queue[0], regular, g.next.Add(time.Second))
+		}
+		return nil
+	}
+	en := heap.Pop(&l.queue).(*entry[O])
+	en.flying = true
+	l.usedAt = now
+	return en
+}

@@ -1,0 +1,300 @@
+package poll
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
+)
+
+const (
+	// sweepPeriod is the shortest time from one sweep to the next, and
+	// pagesPerSecond what all sweeps of a group make at most on average.
+	sweepPeriod    = 2 * time.Second
+	pagesPerSecond = 50
+	// sweepShare of the listing's rate is what one sweep's pages may use at
+	// most, so that looks at single tasks get through meanwhile.
+	sweepShare = 2.0 / 3
+	// sweepParallel is how many pages are under way at once.
+	sweepParallel = 16
+	// sizeInterval is how often the size of a listing is asked for that is too
+	// large to be swept.
+	sizeInterval = time.Minute
+	// listingDelay is how long a new task may be missing from the listing.
+	listingDelay = 500 * time.Millisecond
+	// spareInterval is how often at most a listed task is asked about itself:
+	// a listing that lies for ever does not win.
+	spareInterval = 10 * time.Minute
+)
+
+// errIncomplete ends a sweep of which a page is missing: it proves nothing.
+var errIncomplete = errors.New("a page of the listing is missing")
+
+// groupKey names the tasks that one listing tells of.
+type groupKey struct {
+	lane  Lane
+	scope string
+}
+
+// group is the tasks that are listed together. Its fields are guarded by the
+// engine's lock.
+type group[O Observation[O]] struct {
+	key   groupKey
+	lane  *lane[O]
+	tasks map[*tracked[O]]struct{}
+	rows  map[string][]*tracked[O] // by key in the listing
+	stop  context.CancelFunc
+
+	lister      Lister[O] // with the newest credential
+	pages       int       // of the listing; 0 while unknown
+	sizedAt     time.Time // when pages was learnt
+	sweptAt     time.Time // when the latest complete sweep began
+	brokenUntil time.Time // the listing is left alone
+}
+
+// broken reports whether the listing is refused, and left alone for a while.
+func (g *group[O]) broken(now time.Time) bool { return now.Before(g.brokenUntil) }
+
+// period is the time from one sweep to the next.
+func (g *group[O]) period() time.Duration {
+	if !g.worthwhile() {
+		return sweepPeriod
+	}
+	return max(sweepPeriod, time.Duration(g.pages)*time.Second/pagesPerSecond)
+}
+
+// worthwhile reports whether a sweep costs fewer calls than it saves.
+func (g *group[O]) worthwhile() bool { return 2*max(g.pages, 1) <= len(g.tasks) }
+
+// sweeping reports whether sweeps tell of the group's tasks at present.
+func (g *group[O]) sweeping(now time.Time) bool {
+	return !g.sweptAt.IsZero() && now.Sub(g.sweptAt) < 3*g.period()
+}
+
+// join adds a task to its group, or gives the group the newest way to ask.
+func (e *Engine[O]) join(t *tracked[O]) {
+	if t.Listing == nil || t.ended {
+		return
+	}
+	key := groupKey{lane: t.Listing.Lane, scope: t.Listing.Scope}
+	g := e.groups[key]
+	if g == nil {
+		ctx, stop := context.WithCancel(e.ctx)
+		g = &group[O]{key: key, stop: stop, tasks: map[*tracked[O]]struct{}{}, rows: map[string][]*tracked[O]{}}
+		e.groups[key] = g
+		e.work.Go(func() { e.sweepAll(ctx, g) })
+	}
+	g.lister = t.Listing.Lister
+	g.lane = e.lane(key.lane, time.Now())
+	if t.group == nil {
+		t.group = g
+		g.tasks[t] = struct{}{}
+		g.rows[t.Row] = append(g.rows[t.Row], t)
+	}
+}
+
+// quit takes a task out of its group; the last one ends the group.
+func (e *Engine[O]) quit(t *tracked[O]) {
+	g := t.group
+	t.group = nil
+	delete(g.tasks, t)
+	same := slices.DeleteFunc(g.rows[t.Row], func(x *tracked[O]) bool { return x == t })
+	if g.rows[t.Row] = same; len(same) == 0 {
+		delete(g.rows, t.Row)
+	}
+	if len(g.tasks) == 0 {
+		g.stop()
+		delete(e.groups, g.key)
+	}
+}
+
+// sweepAll lists the group's tasks again and again while that is worth it.
+func (e *Engine[O]) sweepAll(ctx context.Context, g *group[O]) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		began := time.Now()
+		e.sweepOnce(ctx, g, began)
+		e.mu.Lock()
+		next := max(g.period()-time.Since(began), 0)
+		e.mu.Unlock()
+		timer.Reset(next)
+	}
+}
+
+// sweepOnce lists the group's tasks once, if that is worth it.
+func (e *Engine[O]) sweepOnce(ctx context.Context, g *group[O], began time.Time) {
+	e.mu.Lock()
+	g.lane = e.lane(g.key.lane, began)
+	due := !g.broken(began) && e.gates[g.key.lane.Credential] == nil && len(g.tasks) > 1 &&
+		(g.worthwhile() || began.Sub(g.sizedAt) >= sizeInterval)
+	pace := rate.NewLimiter(rate.Limit(g.lane.quota.rate()*sweepShare), sweepParallel)
+	e.mu.Unlock()
+	if !due {
+		return
+	}
+	top, ok := e.page(ctx, g, pace, 0)
+	if !ok || !e.sized(g, top.Pages, began) {
+		return
+	}
+	e.take(g, top.Rows)
+	calls, ctx := errgroup.WithContext(ctx)
+	calls.SetLimit(sweepParallel)
+	for n := 1; n < top.Pages; n++ {
+		calls.Go(func() error {
+			p, ok := e.page(ctx, g, pace, n)
+			if !ok {
+				return errIncomplete
+			}
+			e.take(g, p.Rows)
+			return nil
+		})
+	}
+	if calls.Wait() == nil {
+		e.conclude(g, began)
+	}
+}
+
+// sized notes how large the listing is; false if it is too large to be swept.
+func (e *Engine[O]) sized(g *group[O], pages int, now time.Time) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	g.pages, g.sizedAt = pages, now
+	return g.worthwhile()
+}
+
+// page asks for one page of the listing; false if it did not come.
+func (e *Engine[O]) page(ctx context.Context, g *group[O], pace *rate.Limiter, n int) (p Page[O], ok bool) {
+	e.mu.Lock()
+	lane, lister := g.lane, g.lister
+	e.mu.Unlock()
+	if pace.Wait(ctx) != nil || lane.quota.wait(ctx) != nil {
+		return p, false
+	}
+	p = e.safePage(ctx, lister, n)
+	if ctx.Err() != nil {
+		return p, false
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := time.Now()
+	lane.learn(p.Class, now)
+	switch p.Class {
+	case Good, Throttled, Unavailable:
+	default:
+		g.brokenUntil = now.Add(listingPause)
+	}
+	return p, p.Class == Good
+}
+
+// take takes in the rows of a page.
+func (e *Engine[O]) take(g *group[O], rows []Row[O]) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := time.Now()
+	for _, row := range rows {
+		for _, t := range g.rows[row.Key] {
+			e.settleRow(t, row.Observation, now)
+		}
+	}
+}
+
+// safePage asks for a page, and turns a panic into a page that did not come.
+func (e *Engine[O]) safePage(ctx context.Context, lister Lister[O], n int) (p Page[O]) {
+	a := e.safely(ctx, func(ctx context.Context) Answer[O] {
+		p = lister.Page(ctx, n)
+		return Answer[O]{Class: p.Class}
+	})
+	p.Class = a.Class
+	return p
+}
+
+// settleRow takes in that a task is listed as not ended, and puts its own
+// question off: as long as sweeps go on, they tell.
+func (e *Engine[O]) settleRow(t *tracked[O], row O, now time.Time) {
+	if t.ended || t.wants == ending {
+		return
+	}
+	t.row, t.rowAt, t.listed, t.toldEnd = &row, now, true, false
+	t.wants = progress
+	t.observeRow(t.Listing.Lister.Merge(t.observation, row), now)
+	lapse := now.Add(3 * t.group.period())
+	if t.detail.index >= 0 {
+		t.group.lane.put(t.detail, regular, lapse)
+	}
+	if !t.pressed && !t.blocked() {
+		t.lane.earn()
+		t.lane.queue.put(t.ask, regular, later(lapse, now.Add(e.interval(t, now))))
+	}
+}
+
+// conclude draws what a complete sweep proves: a task that was listed and is no
+// longer has probably ended. Pages shift while they are read, so missing means
+// "ask", never "ended".
+func (e *Engine[O]) conclude(g *group[O], began time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := time.Now()
+	g.sweptAt = began
+	room := map[*lane[O]]float64{}
+	for t := range g.tasks {
+		if t.rowAt.Before(began) && t.at.Before(began.Add(-listingDelay)) {
+			e.settleMissing(t, room, now)
+		}
+	}
+	e.spendSpare(g, now)
+}
+
+// settleMissing asks about a task that the listing no longer has. One that it
+// never had, or that was found running since, keeps to its own times. What a
+// lane cannot ask within a second, the listing is asked about, one by one.
+func (e *Engine[O]) settleMissing(t *tracked[O], room map[*lane[O]]float64, now time.Time) {
+	news := t.listed || t.askedAt.IsZero()
+	t.listed = false
+	if !news || t.ask.flying || t.pressed || t.blocked() || t.wants != progress {
+		return
+	}
+	if _, ok := room[t.lane]; !ok {
+		room[t.lane] = t.lane.quota.rate() - float64(t.lane.queue.count(urgent, now))
+	}
+	if room[t.lane]--; room[t.lane] < 0 && t.known && !t.group.broken(now) {
+		e.askListing(t, outcome, urgent, now)
+		return
+	}
+	t.lane.put(t.ask, urgent, now)
+}
+
+// spendSpare asks about the listed tasks that were not asked about for longest,
+// with what is left of the quota until the next sweep.
+func (e *Engine[O]) spendSpare(g *group[O], now time.Time) {
+	var idle []*tracked[O]
+	for t := range g.tasks {
+		if t.listed && t.ask.index >= 0 && now.Sub(later(t.askedAt, t.at)) >= spareInterval {
+			idle = append(idle, t)
+		}
+	}
+	if len(idle) == 0 {
+		return
+	}
+	slices.SortFunc(idle, func(a, b *tracked[O]) int { return a.askedAt.Compare(b.askedAt) })
+	l := idle[0].lane
+	spare := int(l.quota.rate()*g.period().Seconds()) - l.queue.count(regular, now)
+	for _, t := range idle[:max(min(spare, len(idle)), 0)] {
+		t.lane.put(t.ask, regular, now)
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
