@@ -49,7 +49,8 @@ func NewEngine[O Observation[O]](options Options) *Engine[O] {
 	}
 }
 
-// Close abandons all calls and waits until none is left.
+// Close abandons all calls and waits until none is left. Changed is not called
+// after it.
 func (e *Engine[O]) Close() {
 	e.mu.Lock()
 	e.cancel()
@@ -58,7 +59,8 @@ func (e *Engine[O]) Close() {
 }
 
 // Track asks about a task from now on. A task that is tracked already keeps its
-// place, with the new questions; in another lane it is asked about at once.
+// place, with the new questions; in another lane, or listed otherwise, it is
+// asked about at once. One that has ended is never asked about again.
 func (e *Engine[O]) Track(task Task[O]) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -76,6 +78,10 @@ func (e *Engine[O]) Track(task Task[O]) {
 		e.leave(t)
 		t.Task = task
 		e.enter(t, urgent, now)
+	case !t.sameListing(task):
+		e.unlist(t)
+		t.Task = task
+		t.lane.put(t.ask, urgent, now)
 	default:
 		t.Task = task
 	}
@@ -92,14 +98,14 @@ func (e *Engine[O]) Forget(id string) {
 	}
 }
 
-// Hasten asks about a tracked task now, ahead of everything. Nothing but an
-// answer to that question takes it back.
+// Hasten asks about a tracked task now, ahead of everything; if a call is under
+// way, once more after it. Nothing but an answer takes that back.
 func (e *Engine[O]) Hasten(id string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if t := e.tasks[id]; t != nil && !t.ended && !t.pressed {
-		t.pressed = true
-		t.lane.put(t.ask, urgent, time.Now())
+	if t := e.tasks[id]; t != nil && !t.ended && !t.pressed() {
+		t.pressedAt = time.Now()
+		t.lane.put(t.ask, urgent, t.pressedAt)
 	}
 }
 
@@ -134,7 +140,6 @@ func (e *Engine[O]) begin(task Task[O], now time.Time) *tracked[O] {
 func (e *Engine[O]) enter(t *tracked[O], r rank, now time.Time) {
 	t.lane = e.lane(t.Lane, now)
 	t.ask = &entry[O]{task: t, index: -1}
-	t.detail = &entry[O]{task: t, detail: true, index: -1}
 	t.lane.put(t.ask, r, now)
 	if g := e.gates[t.Lane.Credential]; g != nil {
 		t.fail(Refused, g.err, now, now)
@@ -146,12 +151,8 @@ func (e *Engine[O]) enter(t *tracked[O], r rank, now time.Time) {
 // their entry is no longer the task's, and drop the answer.
 func (e *Engine[O]) leave(t *tracked[O]) {
 	t.lane.queue.remove(t.ask)
-	if t.group != nil {
-		t.group.lane.queue.remove(t.detail)
-		e.quit(t)
-	}
-	t.ask, t.detail, t.wants = nil, nil, progress
-	t.row, t.rowAt, t.listed, t.toldEnd = nil, time.Time{}, false, false
+	t.ask = nil
+	e.unlist(t)
 }
 
 // lane returns the lane of a quota, with a goroutine that serves it.
@@ -168,18 +169,8 @@ func (e *Engine[O]) lane(key Lane, now time.Time) *lane[O] {
 
 // look makes one call and takes its answer in.
 func (e *Engine[O]) look(ctx context.Context, l *lane[O], en *entry[O]) {
-	t := en.task
-	e.mu.Lock()
-	question := t.Ask
-	if en.detail && t.Listing != nil {
-		seen := t.observation
-		lister := t.Listing.Lister
-		question = func(ctx context.Context) Answer[O] { return lister.Detail(ctx, seen) }
-	}
-	e.mu.Unlock()
-
 	began := time.Now()
-	a := e.safely(ctx, question)
+	a := e.safely(ctx, e.question(en))
 	if ctx.Err() != nil {
 		return
 	}
@@ -187,15 +178,28 @@ func (e *Engine[O]) look(ctx context.Context, l *lane[O], en *entry[O]) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	en.flying = false
+	l.flying--
 	now := time.Now()
 	l.learn(a.Class, now)
+	t := en.task
 	switch {
 	case en == t.ask:
 		e.judge(l.key.Credential, a, now)
 		e.settle(t, a, began, now)
 	case en == t.detail:
-		e.settleDetail(t, a, now)
+		e.settleDetail(t, a, began, now)
 	}
+}
+
+// question returns what an entry asks.
+func (e *Engine[O]) question(en *entry[O]) func(context.Context) Answer[O] {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !en.detail || en != en.task.detail {
+		return en.task.Ask
+	}
+	lister, seen := en.task.Listing.Lister, en.task.observation
+	return func(ctx context.Context) Answer[O] { return lister.Detail(ctx, seen) }
 }
 
 // learn adapts the lane to how a call was received.

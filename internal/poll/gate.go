@@ -12,10 +12,9 @@ type gate struct {
 	next time.Time // when the next probe may go out
 }
 
-// admit lets one probe through when its time has come. What the listing says of
-// a credential proves nothing, so a look at it is no probe.
-func (g *gate) admit(detail bool, now time.Time) bool {
-	if detail || now.Before(g.next) {
+// admit lets one probe through when its time has come.
+func (g *gate) admit(now time.Time) bool {
+	if now.Before(g.next) {
 		return false
 	}
 	g.next = now.Add(personInterval)
@@ -28,19 +27,22 @@ func (e *Engine[O]) judge(credential string, a Answer[O], now time.Time) {
 	switch a.Class {
 	case Refused:
 		if g == nil {
-			e.gates[credential] = &gate{err: a.Err, next: now.Add(personInterval)}
+			g = &gate{next: now.Add(personInterval)}
+			e.gates[credential] = g
 			e.refuseAll(credential, a.Err, now)
 		}
+		g.err = a.Err
 	case Unavailable, Throttled:
 		if g != nil { // says nothing of the credential: probe again soon
 			if soon := now.Add(probeSoon); soon.Before(g.next) {
 				g.next = soon
+				e.pokeAll(credential)
 			}
 		}
 	default:
 		if g != nil {
 			delete(e.gates, credential)
-			e.pokeAll(credential)
+			e.readmitAll(credential, now)
 		}
 	}
 }
@@ -55,6 +57,17 @@ func (e *Engine[O]) refuseAll(credential string, err error, now time.Time) {
 	}
 }
 
+// readmitAll asks about the tasks that only the gate held back.
+func (e *Engine[O]) readmitAll(credential string, now time.Time) {
+	for _, t := range e.tasks {
+		if t.lane.key.Credential == credential && !t.ended && t.refused() && !t.pressed() {
+			t.lane.queue.put(t.ask, regular, now)
+		}
+	}
+	e.pokeAll(credential)
+}
+
+// pokeAll makes all lanes of a credential look at their order again.
 func (e *Engine[O]) pokeAll(credential string) {
 	for key, l := range e.lanes {
 		if key.Credential == credential {

@@ -12,6 +12,9 @@ const (
 	// oldAge is where the interval begins to grow again, so that forgotten
 	// tasks do not fill a lane.
 	oldAge = time.Hour
+	// farthest bounds the interval, since the cloud's word for when a task
+	// began can be decades off.
+	farthest = time.Hour
 )
 
 // interval returns the time until the next look at a task of an age. It is a
@@ -20,7 +23,7 @@ const (
 // that a day-old task is asked about every 4 minutes.
 func interval(age, shortest, longest time.Duration) time.Duration {
 	if age > oldAge {
-		return max(age/360, longest)
+		return max(min(age/360, farthest), longest)
 	}
 	return min(max(age/10, shortest), longest)
 }

@@ -28,6 +28,7 @@ type lane[O Observation[O]] struct {
 	credit float64
 	goodAt time.Time
 	usedAt time.Time
+	flying int // calls under way, but for sweeps
 	wake   chan struct{}
 }
 
@@ -106,9 +107,11 @@ func (e *Engine[O]) delay(l *lane[O]) (delay time.Duration, over bool) {
 	now := time.Now()
 	if len(l.queue) == 0 {
 		idle := l.usedAt.Add(laneIdle).Sub(now)
+		if l.flying > 0 {
+			idle = laneIdle
+		}
 		if idle <= 0 {
-			delete(e.lanes, l.key)
-			delete(e.gates, l.key.Credential)
+			e.retire(l)
 			return 0, true
 		}
 		return idle, false
@@ -120,22 +123,51 @@ func (e *Engine[O]) delay(l *lane[O]) (delay time.Duration, over bool) {
 	return due.Sub(now), false
 }
 
+// retire forgets a lane, and with a credential's last lane its gate.
+func (e *Engine[O]) retire(l *lane[O]) {
+	delete(e.lanes, l.key)
+	for key := range e.lanes {
+		if key.Credential == l.key.Credential {
+			return
+		}
+	}
+	delete(e.gates, l.key.Credential)
+}
+
 // next takes what is to be asked now out of the lane's order, nil if nothing is.
 func (e *Engine[O]) next(l *lane[O]) *entry[O] {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := time.Now()
-	if len(l.queue) == 0 || l.queue[0].due.After(now) {
-		return nil
-	}
-	if g := e.gates[l.key.Credential]; g != nil && !g.admit(l.queue[0].detail, now) {
-		if l.queue[0].detail {
-			l.queue.put(l.queue[0], regular, g.next.Add(time.Second))
+	g := e.gates[l.key.Credential]
+	for len(l.queue) > 0 && !l.queue[0].due.After(now) {
+		head := l.queue[0]
+		if until := head.heldUntil(g, now); until.After(now) {
+			l.queue.put(head, regular, until)
+			continue
 		}
-		return nil
+		if g != nil && !g.admit(now) {
+			return nil
+		}
+		heap.Pop(&l.queue)
+		head.flying = true
+		l.flying++
+		l.usedAt = now
+		return head
 	}
-	en := heap.Pop(&l.queue).(*entry[O])
-	en.flying = true
-	l.usedAt = now
-	return en
+	return nil
+}
+
+// heldUntil is when a look at the listing may be made. While the credential is
+// refused there is none, since what the listing says of it proves nothing, and
+// while the listing is refused one a minute serves all.
+func (en *entry[O]) heldUntil(g *gate, now time.Time) time.Time {
+	switch {
+	case !en.detail:
+		return now
+	case g != nil:
+		return later(g.next, now).Add(time.Second)
+	default:
+		return en.task.group.brokenUntil
+	}
 }

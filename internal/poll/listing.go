@@ -54,8 +54,9 @@ type Row[O any] struct {
 
 // askListing puts a look at the listing for one task in order.
 func (e *Engine[O]) askListing(t *tracked[O], w want, r rank, due time.Time) {
-	t.wants = w
-	t.group.lane = e.lane(t.Listing.Lane, time.Now())
+	now := time.Now()
+	t.wants, t.wantedAt = w, now
+	t.group.lane = e.lane(t.group.key.lane, now)
 	t.group.lane.put(t.detail, r, due)
 }
 
@@ -66,50 +67,77 @@ func (e *Engine[O]) planProgress(t *tracked[O], now time.Time) {
 		return
 	}
 	due := now
-	if t.row != nil {
-		due = t.rowAt.Add(detailInterval)
+	if told := later(t.rowAt, t.detailAt); !told.IsZero() {
+		due = told.Add(detailInterval)
 	}
-	if t.group.broken(now) {
-		due = t.group.brokenUntil
-	}
-	e.askListing(t, progress, regular, due)
+	e.askListing(t, progress, regular, later(due, t.group.brokenUntil))
 }
 
 // settleDetail takes in what the listing says of one task.
-func (e *Engine[O]) settleDetail(t *tracked[O], a Answer[O], now time.Time) {
-	if t.ended || t.group == nil {
-		return
-	}
-	if a.Class == Rejected || a.Class == Refused {
-		t.group.brokenUntil = now.Add(listingPause)
-	}
+func (e *Engine[O]) settleDetail(t *tracked[O], a Answer[O], began, now time.Time) {
+	t.detailAt = now
 	wanted, o := t.wants, t.observation
-	t.wants = progress
-	t.rowAt = now
-	if a.Class == Good || a.Class == Unclear {
-		t.row = &a.Observation
+	switch a.Class {
+	case Throttled: // not asked at all
+		e.askListing(t, wanted, t.detail.rank, now)
+		return
+	case Rejected, Refused:
+		t.group.brokenUntil = now.Add(listingPause)
+	case Good, Unclear:
+		t.row, t.rowAt = &a.Observation, now
 		t.toldEnd = a.Ended || a.Class == Unclear
 		o = t.Listing.Lister.Merge(o, a.Observation)
 	}
+	t.wants = progress
 	switch {
-	case wanted == ending, wanted == outcome && a.Class == Good && a.Ended:
-		e.finish(t, o, now)
+	case wanted == ending:
+		e.settleEnding(t, o, began, now)
 		return
-	case wanted == outcome && a.Class == Good:
-		t.observeRow(o, now)
-		t.lane.put(t.ask, regular, now.Add(e.interval(t, now)))
-	case wanted == outcome, t.toldEnd:
+	case wanted == outcome:
+		if e.settleOutcome(t, a, o, now) {
+			return
+		}
+	case t.toldEnd:
 		t.lane.put(t.ask, urgent, now)
 	case a.Class == Good:
-		t.observeRow(o, now)
+		e.observeRow(t, o, now)
 	}
 	e.planProgress(t, now)
 }
 
+// settleEnding finishes a task, but for an answer to a look that was already
+// under way when the end became known: that one is made once more.
+func (e *Engine[O]) settleEnding(t *tracked[O], o O, began, now time.Time) {
+	if began.Before(t.wantedAt) && !t.toldEnd && !t.group.broken(now) {
+		e.askListing(t, ending, urgent, now)
+		return
+	}
+	e.finish(t, o, now)
+}
+
+// settleOutcome takes in what the listing says of a task that a sweep missed,
+// and reports whether that is the end of it. Only an end that the listing
+// cannot tell in full is worth the task's own question ahead of everything.
+func (e *Engine[O]) settleOutcome(t *tracked[O], a Answer[O], o O, now time.Time) bool {
+	switch {
+	case a.Class == Good && a.Ended:
+		e.finish(t, o, now)
+		return true
+	case a.Class == Good:
+		e.observeRow(t, o, now)
+		t.lane.put(t.ask, regular, now.Add(e.interval(t, now)))
+	case a.Class == Unclear:
+		t.lane.put(t.ask, urgent, now)
+	default:
+		t.lane.put(t.ask, regular, now)
+	}
+	return false
+}
+
 // observeRow takes in what a row tells. It clears a passing fault, but not one
 // that a person must mend: the task's own question may still be refused.
-func (t *tracked[O]) observeRow(o O, now time.Time) {
-	if t.blocked() {
+func (e *Engine[O]) observeRow(t *tracked[O], o O, now time.Time) {
+	if e.blocked(t) {
 		t.observation = o
 		return
 	}
@@ -117,6 +145,11 @@ func (t *tracked[O]) observeRow(o O, now time.Time) {
 }
 
 // blocked reports whether a person must act before the task can be asked about.
-func (t *tracked[O]) blocked() bool {
-	return t.fault != nil && (t.fault.Class == Rejected || t.fault.Class == Refused)
+func (e *Engine[O]) blocked(t *tracked[O]) bool {
+	if t.fault == nil {
+		return false
+	}
+	return t.fault.Class == Rejected || t.refused() && e.gates[t.lane.key.Credential] != nil
 }
+
+func (t *tracked[O]) refused() bool { return t.fault != nil && t.fault.Class == Refused }

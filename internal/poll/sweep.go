@@ -79,7 +79,7 @@ func (e *Engine[O]) join(t *tracked[O]) {
 	if t.Listing == nil || t.ended {
 		return
 	}
-	key := groupKey{lane: t.Listing.Lane, scope: t.Listing.Scope}
+	key := t.Listing.key()
 	g := e.groups[key]
 	if g == nil {
 		ctx, stop := context.WithCancel(e.ctx)
@@ -91,15 +91,35 @@ func (e *Engine[O]) join(t *tracked[O]) {
 	g.lane = e.lane(key.lane, time.Now())
 	if t.group == nil {
 		t.group = g
+		t.detail = &entry[O]{task: t, detail: true, index: -1}
 		g.tasks[t] = struct{}{}
 		g.rows[t.Row] = append(g.rows[t.Row], t)
+	}
+}
+
+// sameListing reports whether a task stays in its place in its group.
+func (t *tracked[O]) sameListing(task Task[O]) bool {
+	if t.group == nil || task.Listing == nil {
+		return t.group == nil
+	}
+	return t.group.key == task.Listing.key() && t.Row == task.Row
+}
+
+func (l *Listing[O]) key() groupKey { return groupKey{lane: l.Lane, scope: l.Scope} }
+
+// unlist takes a task out of its group, if it is in one. Calls under way find
+// that their entry is no longer the task's, and drop the answer.
+func (e *Engine[O]) unlist(t *tracked[O]) {
+	if t.group != nil {
+		t.group.lane.queue.remove(t.detail)
+		e.quit(t)
+		t.membership = membership[O]{}
 	}
 }
 
 // quit takes a task out of its group; the last one ends the group.
 func (e *Engine[O]) quit(t *tracked[O]) {
 	g := t.group
-	t.group = nil
 	delete(g.tasks, t)
 	same := slices.DeleteFunc(g.rows[t.Row], func(x *tracked[O]) bool { return x == t })
 	if g.rows[t.Row] = same; len(same) == 0 {
@@ -225,12 +245,12 @@ func (e *Engine[O]) settleRow(t *tracked[O], row O, now time.Time) {
 	}
 	t.row, t.rowAt, t.listed, t.toldEnd = &row, now, true, false
 	t.wants = progress
-	t.observeRow(t.Listing.Lister.Merge(t.observation, row), now)
+	e.observeRow(t, t.Listing.Lister.Merge(t.observation, row), now)
 	lapse := now.Add(3 * t.group.period())
 	if t.detail.index >= 0 {
 		t.group.lane.put(t.detail, regular, lapse)
 	}
-	if !t.pressed && !t.blocked() {
+	if !t.pressed() && !e.blocked(t) {
 		t.lane.earn()
 		t.lane.queue.put(t.ask, regular, later(lapse, now.Add(e.interval(t, now))))
 	}
@@ -258,10 +278,10 @@ func (e *Engine[O]) conclude(g *group[O], began time.Time) {
 // lane cannot ask within a second, the listing is asked about, one by one.
 func (e *Engine[O]) settleMissing(t *tracked[O], room map[*lane[O]]float64, now time.Time) {
 	news := t.listed || t.askedAt.IsZero()
-	t.listed = false
-	if !news || t.ask.flying || t.pressed || t.blocked() || t.wants != progress {
+	if !news || t.ask.flying || t.pressed() || e.blocked(t) || t.wants != progress {
 		return
 	}
+	t.listed = false
 	if _, ok := room[t.lane]; !ok {
 		room[t.lane] = t.lane.quota.rate() - float64(t.lane.queue.count(urgent, now))
 	}

@@ -39,7 +39,8 @@ type Task[O Observation[O]] struct {
 	Listing *Listing[O]
 	// Row is the task's key in the listing.
 	Row string
-	// Changed is called when Sighting has something new. It must not block.
+	// Changed is called when Sighting has something new, under the engine's
+	// lock: it must neither block nor call the engine.
 	Changed func()
 }
 
@@ -89,7 +90,8 @@ type Fault struct {
 
 // Sighting is all that is known of a tracked task.
 type Sighting[O any] struct {
-	// Observation is the latest; it means nothing while Known is false.
+	// Observation is the latest; it means nothing while Known is false. Until
+	// Ended it may be taken back, even where it says that the task has ended.
 	Observation O
 	Known       bool
 	// Ended: the observation is final.

@@ -21,7 +21,7 @@ type tracked[O Observation[O]] struct {
 	Task[O]
 	at          time.Time // tracked since
 	lane        *lane[O]
-	ask, detail *entry[O]
+	ask         *entry[O]
 
 	observation O
 	known       bool
@@ -31,16 +31,25 @@ type tracked[O Observation[O]] struct {
 	seen, asked time.Time
 	fault       *Fault
 	looks       int
-	failures    int  // in a row
-	pressed     bool // by Hasten, until answered
+	failures    int       // in a row
+	askedAt     time.Time // when its own question was last answered
+	pressedAt   time.Time // by Hasten; zero once answered
 
-	group   *group[O]
+	membership[O]
+}
+
+// membership is a task's place in the group that is listed together.
+type membership[O Observation[O]] struct {
+	group    *group[O] // nil while there is none
+	detail   *entry[O]
+	detailAt time.Time // when a look at the listing for it was last answered
+	wants    want
+	wantedAt time.Time
+
 	row     *O        // the latest row that told of the task
 	rowAt   time.Time // when it came
 	listed  bool      // was in the latest sweep that could tell
 	toldEnd bool      // the row tells when the task ended
-	askedAt time.Time // when its own question was last answered
-	wants   want
 }
 
 func (t *tracked[O]) sighting() Sighting[O] {
@@ -49,6 +58,8 @@ func (t *tracked[O]) sighting() Sighting[O] {
 		Tracked: t.at, Seen: t.seen, Asked: t.asked, Fault: t.fault,
 	}
 }
+
+func (t *tracked[O]) pressed() bool { return !t.pressedAt.IsZero() }
 
 // age is how long the task has been running, as far as is known.
 func (t *tracked[O]) age(now time.Time) time.Duration {
@@ -89,7 +100,9 @@ func (e *Engine[O]) settle(t *tracked[O], a Answer[O], began, now time.Time) {
 	if t.ended || t.wants == ending {
 		return
 	}
-	t.pressed = false
+	if !began.Before(t.pressedAt) {
+		t.pressedAt = time.Time{}
+	}
 	t.askedAt = now
 	if !a.Start.IsZero() && a.Start.Before(now) {
 		t.start = a.Start
@@ -103,8 +116,21 @@ func (e *Engine[O]) settle(t *tracked[O], a Answer[O], began, now time.Time) {
 	if a.Class == Unclear {
 		t.observation, t.known = a.Observation, true
 	}
-	t.lane.put(t.ask, regular, now.Add(e.retry(t, a.Class, now)))
+	e.askAgain(t, e.retry(t, a.Class, now), now)
 	t.Changed()
+}
+
+// askAgain puts a task's own question in order after an answer. One that the
+// quota or the gate threw back has not been asked at all, and keeps its rank.
+func (e *Engine[O]) askAgain(t *tracked[O], delay time.Duration, now time.Time) {
+	switch {
+	case t.pressed():
+		t.lane.put(t.ask, urgent, now)
+	case delay == 0:
+		t.lane.put(t.ask, t.ask.rank, now)
+	default:
+		t.lane.put(t.ask, regular, now.Add(delay))
+	}
 }
 
 // retry returns the delay after an answer that was not good.
@@ -119,7 +145,7 @@ func (e *Engine[O]) retry(t *tracked[O], class Class, now time.Time) time.Durati
 		return interval(min(now.Sub(t.Since), oldAge), e.options.MinInterval, e.options.MaxInterval)
 	case Rejected:
 		return personInterval
-	case Throttled, Refused: // the lane, or the gate, is what waits
+	case Throttled, Refused: // what waits is the lane, or the gate
 		return 0
 	default:
 		t.failures++
@@ -137,7 +163,7 @@ func (e *Engine[O]) settleGood(t *tracked[O], a Answer[O], now time.Time) {
 		t.lane.earn()
 	}
 	o := a.Observation
-	if t.row != nil {
+	if t.row != nil && (a.Ended || !t.toldEnd) {
 		o = t.Listing.Lister.Merge(o, *t.row)
 	}
 	if a.Ended {
@@ -145,7 +171,7 @@ func (e *Engine[O]) settleGood(t *tracked[O], a Answer[O], now time.Time) {
 		return
 	}
 	t.observe(o, now)
-	t.lane.put(t.ask, regular, now.Add(e.interval(t, now)))
+	e.askAgain(t, e.interval(t, now), now)
 	e.planProgress(t, now)
 }
 
@@ -161,7 +187,7 @@ func (e *Engine[O]) end(t *tracked[O], o O, now time.Time) {
 	time.AfterFunc(endingPatience, func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		if t.wants == ending && !t.ended && e.tasks[t.ID] == t {
+		if t.wants == ending && e.ctx.Err() == nil {
 			e.finish(t, t.observation, time.Now())
 		}
 	})
@@ -170,10 +196,7 @@ func (e *Engine[O]) end(t *tracked[O], o O, now time.Time) {
 // finish makes the observation final.
 func (e *Engine[O]) finish(t *tracked[O], o O, now time.Time) {
 	t.lane.queue.remove(t.ask)
-	if t.group != nil {
-		t.group.lane.queue.remove(t.detail)
-		e.quit(t)
-	}
+	e.unlist(t)
 	t.ended = true
 	t.observation, t.known, t.fault = o, true, nil
 	t.seen, t.asked = now, now
