@@ -1,6 +1,7 @@
 package wait
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,12 +29,14 @@ type apiServer struct {
 	log     []event
 	since   int // watches from before it get 410 Gone
 
-	refuse map[string]int // verb → HTTP status
+	refuse map[string]int // "watch", "list x" → HTTP status; hang for no answer
 	down   bool
 	conns  []net.Conn
 	cut    chan struct{} // closed and replaced to end all watches
 	lists  int
 }
+
+const hang = -1
 
 type event struct {
 	version int
@@ -106,10 +109,10 @@ func (s *apiServer) setDown(down bool) {
 	s.conns = nil
 }
 
-func (s *apiServer) setRefusal(verb string, status int) {
+func (s *apiServer) setRefusal(what string, status int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.refuse[verb] = status
+	s.refuse[what] = status
 }
 
 func (s *apiServer) listed() int {
@@ -126,11 +129,14 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		verb = "watch"
 	}
 	s.mu.Lock()
-	status := s.refuse[verb]
+	status := cmp.Or(s.refuse[verb], s.refuse[verb+" "+name])
 	s.mu.Unlock()
 	switch {
 	case r.URL.Path != "/apis/tencent.cloudtask.dev/v1alpha1/namespaces/shop/cloudtasks" || !named:
 		status = http.StatusTeapot
+	case status == hang:
+		<-r.Context().Done()
+		return
 	case status != 0:
 	case verb == "watch":
 		s.watch(w, r, name)

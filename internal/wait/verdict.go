@@ -27,7 +27,7 @@ type verdict struct {
 	reason   string
 	message  string
 	progress int32         // percent; -1 where the cloud does not tell
-	took     time.Duration // the task's own time, once it has ended; 0 where unknown
+	took     time.Duration // the task's own time, once it has ended; 0 or less where unknown
 
 	stalled   bool // a person must act
 	suspended bool // by the spec
@@ -83,7 +83,7 @@ func duration(s v1alpha1.CloudTaskStatus) time.Duration {
 	if s.StartTime == nil || s.CompletionTime == nil {
 		return 0
 	}
-	return max(0, s.CompletionTime.Sub(s.StartTime.Time)).Round(time.Second)
+	return s.CompletionTime.Sub(s.StartTime.Time).Round(time.Second)
 }
 
 // news reports whether v is worth a line after old. Words alone are not: the

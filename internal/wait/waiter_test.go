@@ -32,6 +32,7 @@ func TestWait(t *testing.T) {
 		names  []string
 		start  []state
 		opts   options
+		before func(s *apiServer)
 		during func(s *apiServer) // in its own goroutine; a second passes before it
 		want   end
 	}{
@@ -175,10 +176,12 @@ func TestWait(t *testing.T) {
 			want: end{code: 1, after: 0},
 		},
 		"LookOnceWithoutWatch": {
-			reason: "a look takes the verb list alone",
-			start:  []state{done("x")},
+			reason: "a look takes the verb list alone, for as long as it lasts",
+			names:  []string{"x", "y"}, start: []state{running("x"), running("y")},
+			before: func(s *apiServer) { s.setRefusal("watch", 403); s.setRefusal("list y", 500) },
+			during: func(s *apiServer) { s.setRefusal("list y", 0) },
 			opts:   options{timeout: -1, stalledAfter: time.Minute},
-			want:   end{code: 0, after: 0},
+			want:   end{code: 2, after: -1},
 		},
 		"Restart": {
 			reason: "an outage is survived, said once, and nothing is missed",
@@ -193,6 +196,33 @@ func TestWait(t *testing.T) {
 				s.put(done("x"))
 			},
 			want: end{code: 0, out: opening + "x: Running: redis task 18215 is running\nNo answer from the API server, asking again: connection refused\nThe API server answers again\nx: Running, 60 %: redis task 18215 is running\nx: Succeeded after 3m12s\n", after: 31 * time.Second},
+		},
+		"TwoRestarts": {
+			reason: "patience begins anew with each",
+			start:  []state{running("x")},
+			during: func(s *apiServer) {
+				for range 2 {
+					s.setDown(true)
+					time.Sleep(20 * time.Second)
+					s.setDown(false)
+					time.Sleep(10 * time.Second)
+				}
+				s.put(done("x"))
+			},
+			want: end{code: 0, after: 61 * time.Second},
+		},
+		"Hostile": {
+			reason: "a message cannot forge a line",
+			start:  []state{running("x").message("ok\nx: Succeeded\x1b[2K"), done("y")},
+			opts:   options{timeout: -1, stalledAfter: time.Minute},
+			want:   end{code: 2, out: "Looking once at CloudTask x in namespace shop (http://api.test)\nx: Running: ok x: Succeeded\ufffd[2K\n"},
+		},
+		"SlowLogin": {
+			reason: "a credential plugin may hold up the first call: there is a second",
+			start:  []state{done("x")},
+			before: func(s *apiServer) { s.setRefusal("list", hang) },
+			during: func(s *apiServer) { s.setRefusal("list", 0) },
+			want:   end{code: 0, after: -1},
 		},
 		"RestartRefuses": {
 			reason: "an API server that starts may refuse what it allows later",
@@ -240,8 +270,8 @@ func TestWait(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := newAPIServer(tc.start...)
-				if name == "LookOnceWithoutWatch" {
-					server.setRefusal("watch", 403)
+				if tc.before != nil {
+					tc.before(server)
 				}
 				got := run(t, server, tc.names, tc.opts, tc.during)
 				if got.code != tc.want.code {
