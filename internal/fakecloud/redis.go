@@ -45,7 +45,7 @@ func (c *Cloud) redisTaskInfo(call *call, now time.Time) (map[string]any, *apiEr
 type listedResult int64
 
 func resultOf(s taskState) listedResult {
-	return map[taskState]listedResult{waiting: 0, running: 1, succeeded: 2, failed: 4, errored: 4}[s]
+	return [...]listedResult{hidden: 0, waiting: 0, running: 1, succeeded: 2, failed: 4, errored: 4}[s]
 }
 
 // listParams are all documented parameters of DescribeTaskList; those that

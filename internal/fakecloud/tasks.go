@@ -56,12 +56,12 @@ const (
 
 func (s taskState) ended() bool { return s >= succeeded }
 
-// record is a task with its moments as Unix nanoseconds, since lists look at
-// very many of them.
+// record is a task with its moments as Unix nanoseconds, first in memory,
+// since lists look at very many of them.
 type record struct {
-	Task
-	number                    int64 // ID of a Redis task
 	start, visible, runs, end int64
+	number                    int64 // ID of a Redis task
+	Task
 }
 
 func (r *record) stateAt(now int64) taskState {
@@ -220,7 +220,7 @@ func (c *Cloud) withDefaults(task Task, now time.Time) Task {
 
 func newRecord(task Task) *record {
 	start := task.Start.UnixNano()
-	r := &record{Task: task, start: start, visible: start + int64(task.HiddenFor), runs: start + int64(task.Prepare), end: math.MaxInt64}
+	r := &record{start: start, visible: start + int64(task.HiddenFor), runs: start + int64(task.Prepare), end: math.MaxInt64, Task: task}
 	if task.Duration >= 0 {
 		r.end = start + int64(task.Duration)
 	}
