@@ -86,14 +86,14 @@ func (c *Cloud) writeEndlessly(w http.ResponseWriter) {
 	}
 }
 
-// writeGzipBomb sends 1 GiB as 64 gzip members of 16 MiB each: readers take
+// writeGzipBomb sends 1 GiB as 1024 gzip members of 1 MiB each: readers take
 // them for one stream.
 func writeGzipBomb(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Encoding", "gzip")
 	_, err := w.Write(gzipped([]byte(`{"Response":{"Status":"`)))
-	member := gzipped(bytes.Repeat([]byte("x"), 16<<20))
-	for i := 0; i < 64 && err == nil; i++ {
+	member := gzipped(bytes.Repeat([]byte("x"), 1<<20))
+	for i := 0; i < 1024 && err == nil; i++ {
 		_, err = w.Write(member)
 	}
 }
