@@ -1,0 +1,97 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Tools are built once, outside the work tree, for these versions and this Go.
+tools_version := $(shell (go env GOVERSION && cat hack/tools/go.sum hack/golangci-lint/go.sum) | git hash-object --stdin | cut -c 1-12)
+tools := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cloudtask/tools-$(tools_version)
+controller_gen := $(tools)/controller-gen
+golangci_lint := $(tools)/golangci-lint
+
+modules := . hack/cluster hack/golangci-lint hack/tools
+
+# Runs the rest of the line with the real etcd, kube-apiserver and kubectl.
+with_assets = assets=$$(hack/assets.sh) && KUBEBUILDER_ASSETS=$$assets
+
+# The kubectl on the PATH, else that of the tests.
+kubectl = $$(command -v kubectl || echo "$$(hack/assets.sh)/kubectl")
+
+##@ Try it
+
+.PHONY: demo
+demo: ## Run the operator against a simulated cloud; KEEP=1 leaves it running.
+	@$(with_assets) KEEP=$(KEEP) go run ./hack/demo
+
+.PHONY: run
+run: install ## Run the operator in the cluster of KUBECONFIG, with the key in the environment.
+	go run . manager --operator-credentials-namespaces='*' --metrics-bind-address=0
+
+.PHONY: install
+install: manifests ## Install the CRD in the cluster of KUBECONFIG.
+	$(kubectl) apply --server-side -f config/crd/bases
+
+.PHONY: uninstall
+uninstall: ## Remove the CRD, and with it every CloudTask, from the cluster of KUBECONFIG.
+	$(kubectl) delete --ignore-not-found -f config/crd/bases
+
+##@ Develop
+
+.PHONY: build
+build: ## Build bin/cloudtask.
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/cloudtask .
+
+.PHONY: test
+test: ## Run the unit and API-server tests.
+	$(with_assets) go test -race -shuffle=on ./...
+
+.PHONY: bench
+bench: ## Measure lag and load against a simulated cloud.
+	$(with_assets) go run ./hack/bench
+
+.PHONY: fmt
+fmt: $(golangci_lint) ## Format the code.
+	$(golangci_lint) fmt
+
+.PHONY: vet
+vet: ## Run go vet.
+	go vet ./...
+
+.PHONY: lint
+lint: $(golangci_lint) ## Run the linters of .golangci.yaml.
+	$(golangci_lint) run
+
+##@ Generate
+
+.PHONY: generate
+generate: $(controller_gen) ## Generate the deep-copy methods of the API.
+	$(controller_gen) object paths=./api/...
+
+.PHONY: manifests
+manifests: $(controller_gen) ## Generate the CRD.
+	$(controller_gen) crd paths=./api/... output:crd:dir=config/crd/bases
+
+.PHONY: tidy
+tidy: ## Tidy every go.mod.
+	@for m in $(modules); do echo "go -C $$m mod tidy"; go -C $$m mod tidy; done
+
+.PHONY: verify
+verify: generate manifests ## Check that what is generated is up to date and committed.
+	@hack/verify.sh $(modules)
+
+##@ Other
+
+.PHONY: clean
+clean: ## Remove what was built here; the cache in ~/.cache/cloudtask stays.
+	rm -rf bin
+
+.PHONY: help
+help: ## Show this list.
+	@awk 'BEGIN { FS = ":.*## "; print "make TARGET" } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(controller_gen):
+	@hack/progress.sh "Building controller-gen" go build -C hack/tools -o $@ sigs.k8s.io/controller-tools/cmd/controller-gen
+
+$(golangci_lint):
+	@hack/progress.sh "Building golangci-lint" go build -C hack/golangci-lint -v -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
