@@ -52,8 +52,10 @@ func (r cvmRole) key(ctx context.Context) (temporaryKey, error) {
 		return temporaryKey{}, err
 	}
 	var answer struct {
-		TmpSecretId, TmpSecretKey, Token, Code string
-		ExpiredTime                            int64 // seconds since 1970
+		Code, Token string
+		SecretID    string `json:"TmpSecretId"`
+		SecretKey   string `json:"TmpSecretKey"`
+		ExpiredTime int64  // seconds since 1970
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
 		return temporaryKey{}, unreadable("the answer is not a role's key")
@@ -63,7 +65,7 @@ func (r cvmRole) key(ctx context.Context) (temporaryKey, error) {
 	}
 	return temporaryKey{
 		Credential: Credential{
-			SecretID: answer.TmpSecretId, SecretKey: answer.TmpSecretKey, Token: answer.Token,
+			SecretID: answer.SecretID, SecretKey: answer.SecretKey, Token: answer.Token,
 			Identity: "operator/cvm:" + name,
 		},
 		expires: time.Unix(answer.ExpiredTime, 0),

@@ -158,6 +158,12 @@ func (s *script) start(t *testing.T) *OperatorCredentials {
 	return o
 }
 
+// pass lets fake time pass, and then whatever it has set off.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
 func wantKey(t *testing.T, o *OperatorCredentials, id string) {
 	t.Helper()
 	cred, source, err := o.Get(t.Context())
@@ -179,8 +185,7 @@ func TestKeyIsRefreshedInTheBackground(t *testing.T) {
 		s := &script{}
 		o := s.start(t)
 		wantKey(t, o, "i")
-		time.Sleep(30*time.Minute + time.Second)
-		synctest.Wait()
+		pass(30*time.Minute + time.Second)
 		wantKey(t, o, "ii")
 		if n := s.asked(); n != 2 {
 			t.Errorf("the provider was asked %d times, want 2", n)
@@ -194,16 +199,15 @@ func TestLastGoodKeyIsKeptUntilItExpires(t *testing.T) {
 		o := s.start(t)
 		wantKey(t, o, "i")
 		s.fail(errors.New("STS is down"))
-		time.Sleep(59 * time.Minute)
+		pass(59 * time.Minute)
 		wantKey(t, o, "i")
 		if n := s.asked(); n < 10 {
 			t.Errorf("the provider was asked %d times, want it asked again and again", n)
 		}
-		time.Sleep(2 * time.Minute)
+		pass(2 * time.Minute)
 		wantNoKey(t, o, "STS is down")
 		s.fail(nil)
-		time.Sleep(maxRetry + time.Second)
-		synctest.Wait()
+		pass(maxRetry + time.Second)
 		if _, _, err := o.Get(t.Context()); err != nil {
 			t.Errorf("got %v after the provider recovered", err)
 		}
@@ -223,6 +227,17 @@ func TestHangingProvider(t *testing.T) {
 		wantNoKey(t, o, "none from operator/cvm")
 		if took := time.Since(begin); took != 0 {
 			t.Errorf("a later Get took %s", took)
+		}
+	})
+}
+
+func TestGetWithoutRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &OperatorCredentials{source: "operator/cvm", fetch: (&script{}).fetch, asked: make(chan struct{})}
+		begin := time.Now()
+		wantNoKey(t, o, "has not answered yet")
+		if took := time.Since(begin); took != providerTimeout {
+			t.Errorf("Get took %s, want %s", took, providerTimeout)
 		}
 	})
 }
@@ -248,7 +263,7 @@ func TestFailuresAreCached(t *testing.T) {
 		if n := s.asked(); n != 1 {
 			t.Errorf("100 Gets asked the provider %d times", n)
 		}
-		time.Sleep(10 * time.Minute)
+		pass(10 * time.Minute)
 		if n := s.asked(); n > 25 {
 			t.Errorf("the provider was asked %d times in 10 minutes", n)
 		}

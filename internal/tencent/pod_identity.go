@@ -78,7 +78,11 @@ func (p oidcProvider) fetch(ctx context.Context) (temporaryKey, error) {
 // stsAnswer is what STS says of a role's key.
 type stsAnswer struct {
 	Response struct {
-		Credentials struct{ Token, TmpSecretId, TmpSecretKey string }
+		Credentials struct {
+			Token     string
+			SecretID  string `json:"TmpSecretId"`
+			SecretKey string `json:"TmpSecretKey"`
+		}
 		ExpiredTime int64 // seconds since 1970
 	}
 }
@@ -86,7 +90,7 @@ type stsAnswer struct {
 func (a stsAnswer) key(identity string) temporaryKey {
 	c := a.Response.Credentials
 	return temporaryKey{
-		Credential: Credential{SecretID: c.TmpSecretId, SecretKey: c.TmpSecretKey, Token: c.Token, Identity: identity},
+		Credential: Credential{SecretID: c.SecretID, SecretKey: c.SecretKey, Token: c.Token, Identity: identity},
 		expires:    time.Unix(a.Response.ExpiredTime, 0),
 	}
 }

@@ -61,7 +61,11 @@ func TestPodIdentity(t *testing.T) {
 		if err := json.NewDecoder(r.Body).Decode(&got); err != nil {
 			t.Error(err)
 		}
-		tokens = append(tokens, got["WebIdentityToken"].(string))
+		token, ok := got["WebIdentityToken"].(string)
+		if !ok {
+			t.Errorf("WebIdentityToken is %v", got["WebIdentityToken"])
+		}
+		tokens = append(tokens, token)
 		delete(got, "WebIdentityToken")
 		want := map[string]any{"ProviderId": "tke-1", "RoleArn": "qcs::cam::uin/1:roleName/r", "RoleSessionName": "cloudtask", "DurationSeconds": 7200.0}
 		if diff := cmp.Diff(want, got); diff != "" {

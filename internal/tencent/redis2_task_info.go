@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"context"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"io"
 	"maps"
 	"math"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
@@ -52,7 +53,7 @@ func legacyParams(cred Credential, region string, now time.Time) map[string]stri
 	params := map[string]string{
 		"Region":          region,
 		"Timestamp":       strconv.FormatInt(now.Unix(), 10),
-		"Nonce":           strconv.FormatInt(1+rand.Int64N(math.MaxInt64), 10),
+		"Nonce":           nonce(),
 		"SecretId":        cred.SecretID,
 		"SignatureMethod": "HmacSHA256",
 	}
@@ -60,6 +61,13 @@ func legacyParams(cred Credential, region string, now time.Time) map[string]stri
 		params["Token"] = cred.Token
 	}
 	return params
+}
+
+// nonce is a positive number that no other call has: a repeated one is refused.
+func nonce() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return strconv.FormatUint(binary.BigEndian.Uint64(b[:])>>1|1, 10)
 }
 
 // post signs and sends a request. It goes by POST, since a URL ends up in error

@@ -4,6 +4,7 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"io"
@@ -37,7 +38,7 @@ func TestHostileAnswers(t *testing.T) {
 		"list":              {"", answer("[]"), "UnreadableAnswer"},
 		"number":            {"", answer("1"), "UnreadableAnswer"},
 		"cut off":           {"", answer(`{"Response":{"Status":`), "UnreadableAnswer"},
-		"nested":            {"the SDK's decoder knows no bound", answer(`{"Response":` + strings.Repeat("[", 400_000) + strings.Repeat("]", 400_000) + `}`), "UnreadableAnswer"},
+		"nested":            {"the SDK's decoder knows no bound", nested, "UnreadableAnswer"},
 		"endless":           {"read up to 1 MiB", endless, "UnreadableAnswer"},
 		"gzip bomb":         {"1 MiB after decompression", gzipBomb, "UnreadableAnswer"},
 		"deflate bomb":      {"the SDK would unpack it", deflateBomb, "UnreadableAnswer"},
@@ -85,6 +86,12 @@ func endless(w http.ResponseWriter, _ *http.Request) {
 			return
 		}
 	}
+}
+
+// nested is a good answer but for a field that nobody knows.
+func nested(w http.ResponseWriter, _ *http.Request) {
+	const depth = 400_000
+	_, _ = io.WriteString(w, `{"code":0,"x":`+strings.Repeat("[", depth)+strings.Repeat("]", depth)+`,"Response":{"TotalCount":0}}`)
 }
 
 func gzipBomb(w http.ResponseWriter, _ *http.Request) {
@@ -204,6 +211,28 @@ func TestUntrustedServer(t *testing.T) {
 	defer server.Close()
 	client := clientOf(t, Config{Endpoint: server.URL})
 	wantError(t, calls[CLBTaskStatus](t.Context(), client, testCredential), Unavailable, "NetworkError")
+}
+
+// Over HTTP/2 all calls would share a connection, and hang with it.
+func TestSpeaksHTTP1(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor != 1 {
+			t.Errorf("the call came by %s", r.Proto)
+		}
+		_, _ = io.WriteString(w, `{"code":0,"Response":{"TotalCount":0}}`)
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	client := clientOf(t, Config{Endpoint: server.URL})
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	client.transport.base.TLSClientConfig = &tls.Config{RootCAs: roots}
+	forEachCall(t, func(t *testing.T, call func(context.Context, *Client, Credential) error) {
+		if err := call(t.Context(), client, testCredential); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // A connection that the server closed while it was idle must not cost a poll.
