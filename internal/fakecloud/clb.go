@@ -5,14 +5,17 @@ import "time"
 // clbTaskStatus is DescribeTaskStatus 2018-03-17,
 // https://www.tencentcloud.com/document/api/214/33823.
 func (c *Cloud) clbTaskStatus(call *call, now time.Time) (map[string]any, *apiError) {
-	var params struct{ TaskId, DealName string } //nolint:revive // the API's own name
+	var params struct {
+		TaskID   string `json:"TaskId"`
+		DealName string
+	}
 	if err := decode(call.body, &params); err != nil {
 		return nil, err
 	}
-	if (params.TaskId == "") == (params.DealName == "") {
+	if (params.TaskID == "") == (params.DealName == "") {
 		return nil, invalidParameter("Exactly one of `TaskId` and `DealName` must be given.")
 	}
-	task := c.tasks.find("clb", params.TaskId, call, now)
+	task := c.tasks.find("clb", params.TaskID, call, now)
 	if params.DealName != "" {
 		task = c.tasks.find(dealName, params.DealName, call, now)
 	}

@@ -79,7 +79,7 @@ type Cloud struct {
 	tasks    *tasks
 	nonces   nonces
 	windows  map[lane]*window
-	thieves  map[lane]int
+	thefts   map[string]int // others' calls a second, by API
 	faults   faults
 	stats    *stats
 }
@@ -99,7 +99,7 @@ func New(options Options) *Cloud {
 		closing: make(chan struct{}),
 		tasks:   newTasks(),
 		windows: map[lane]*window{},
-		thieves: map[lane]int{},
+		thefts:  map[string]int{},
 		faults:  faults{random: rand.New(rand.NewPCG(options.Seed, 0))},
 		stats:   newStats(),
 	}

@@ -1,9 +1,7 @@
 package fakecloud
 
 import (
-	"compress/gzip"
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -53,19 +51,19 @@ func signedRequest(cloud *Cloud, api string) *http.Request {
 	} {
 		r.Header.Set(name, value)
 	}
-	signTest(r, bodies[api], service, cloud.options.Now())
+	signTest(r, bodies[api], service, cloud.options.Now(), "content-type", "host")
 	return r
 }
 
-// signTest signs a request as Tencent's SDK does, at a given time.
-func signTest(r *http.Request, body, service string, now time.Time) {
+// signTest signs a request over the given headers.
+func signTest(r *http.Request, body, service string, now time.Time, headers ...string) {
 	auth := authorization{secretID: sampleKey().SecretID, date: now.UTC().Format(time.DateOnly), service: service}
 	call := &call{method: r.Method, host: r.Host, header: r.Header, body: []byte(body)}
 	timestamp := strconv.FormatInt(now.Unix(), 10)
-	signature := signTC3(sampleKey().SecretKey, timestamp, auth, canonicalRequest(call, []string{"content-type", "host"}))
+	signature := signTC3(sampleKey().SecretKey, timestamp, auth, canonicalRequest(call, headers))
 	r.Header.Set("X-TC-Timestamp", timestamp)
 	r.Header.Set("Authorization", tc3+" Credential="+auth.secretID+"/"+auth.date+"/"+service+
-		"/tc3_request, SignedHeaders=content-type;host, Signature="+signature)
+		"/tc3_request, SignedHeaders="+strings.Join(headers, ";")+", Signature="+signature)
 }
 
 func runningTasks(clock *clock) *Cloud {
@@ -268,123 +266,4 @@ func TestDelayAndLatency(t *testing.T) {
 			t.Errorf("after %v: %s; want an answer that is out of date", time.Since(start), got.Body)
 		}
 	})
-}
-
-// Against a real connection.
-
-func listen(t *testing.T, cloud *Cloud) string {
-	t.Helper()
-	url, err := cloud.Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cloud.Close)
-	return url
-}
-
-func post(t *testing.T, cloud *Cloud, url string) (*http.Response, error) {
-	t.Helper()
-	request := signedRequest(cloud, RedisTaskInfo)
-	sent, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, request.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sent.Header, sent.Host = request.Header, request.Host
-	transport := &http.Transport{DisableCompression: true}
-	t.Cleanup(transport.CloseIdleConnections)
-	return transport.RoundTrip(sent)
-}
-
-func TestConnectionFaults(t *testing.T) {
-	cases := map[Kind]func(*testing.T, *http.Response, error){
-		Drop: func(t *testing.T, _ *http.Response, err error) {
-			if err == nil {
-				t.Error("want no answer")
-			}
-		},
-		DropMidBody: func(t *testing.T, resp *http.Response, err error) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			body, err := io.ReadAll(resp.Body)
-			if err == nil || len(body) == 0 || resp.ContentLength <= int64(len(body)) {
-				t.Errorf("%d of %d bytes, %v; want a part and an error", len(body), resp.ContentLength, err)
-			}
-		},
-		Endless: func(t *testing.T, resp *http.Response, err error) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			if n, err := io.CopyN(io.Discard, resp.Body, 20<<20); err != nil {
-				t.Errorf("the body ends after %d bytes: %v", n, err)
-			}
-		},
-		GzipBomb: func(t *testing.T, resp *http.Response, err error) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			reader, err := gzip.NewReader(resp.Body)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if n, err := io.CopyN(io.Discard, reader, 32<<20); err != nil || resp.Header.Get("Content-Encoding") != "gzip" {
-				t.Errorf("unpacks to %d bytes (%v), want more than 32 MiB of gzip", n, err)
-			}
-		},
-	}
-	for kind, check := range cases {
-		t.Run(string(kind), func(t *testing.T) {
-			cloud := runningTasks(newClock())
-			url := listen(t, cloud)
-			cloud.Inject(Fault{Kind: kind})
-			resp, err := post(t, cloud, url)
-			if err == nil {
-				defer func() { _ = resp.Body.Close() }()
-			}
-			check(t, resp, err)
-		})
-	}
-}
-
-func TestCloseEndsHangingCalls(t *testing.T) {
-	for _, kind := range []Kind{Hang, Endless, Delay} {
-		t.Run(string(kind), func(t *testing.T) {
-			arrived := make(chan Request, 1)
-			cloud := New(Options{OnRequest: func(r Request) { arrived <- r }})
-			url := listen(t, cloud)
-			cloud.Inject(Fault{Kind: kind, Delay: time.Hour})
-			if kind == Endless {
-				cloud.ClearFaults()
-				cloud.Inject(Fault{Kind: kind})
-			}
-			ended := make(chan error, 1)
-			go func() {
-				resp, err := post(t, cloud, url)
-				if err == nil {
-					_, err = io.Copy(io.Discard, resp.Body)
-				}
-				ended <- err
-			}()
-			if got := <-arrived; got.Fault != kind || got.TaskID != "7" || got.SecretID != sampleKey().SecretID {
-				t.Errorf("the hook saw %+v", got)
-			}
-			cloud.Close()
-			if err := <-ended; err == nil {
-				t.Error("want the connection to end without a whole answer")
-			}
-			if _, err := cloud.Listen("127.0.0.1:0"); err == nil {
-				t.Error("a closed cloud listens")
-			}
-		})
-	}
-}
-
-func TestListenOnLoopbackOnly(t *testing.T) {
-	cloud := New(Options{})
-	defer cloud.Close()
-	for _, addr := range []string{":0", "0.0.0.0:0", "[::]:0", "example.com:0", "127.0.0.1"} {
-		if url, err := cloud.Listen(addr); err == nil {
-			t.Errorf("%q: listens at %s", addr, url)
-		}
-	}
 }

@@ -41,7 +41,7 @@ func (c *Cloud) window(l lane, now time.Time) *window {
 	w := c.windows[l]
 	if w == nil {
 		w = &window{second: now.Unix()}
-		w.steal(c.theft(l), now)
+		w.steal(c.thefts[l.api], now)
 		c.windows[l] = w
 	}
 	w.advance(now, c.limits[l.api])
@@ -89,31 +89,14 @@ func arrived(n int, now time.Time) int {
 func (c *Cloud) Steal(api string, perSecond int, accounts ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := c.options.Now()
 	if len(accounts) == 0 {
-		for l := range c.thieves {
-			if l.api == api {
-				delete(c.thieves, l)
-			}
-		}
+		c.thefts[api] = perSecond // for accounts to come
 		for _, account := range c.accounts {
 			accounts = append(accounts, account.Name)
 		}
-		c.thieves[lane{"", api}] = perSecond
-	} else {
-		for _, account := range accounts {
-			c.thieves[lane{account, api}] = perSecond
-		}
 	}
+	now := c.options.Now()
 	for _, account := range accounts {
-		l := lane{account, api}
-		c.window(l, now).steal(perSecond, now)
+		c.window(lane{account, api}, now).steal(perSecond, now)
 	}
-}
-
-func (c *Cloud) theft(l lane) int {
-	if n, ok := c.thieves[l]; ok {
-		return n
-	}
-	return c.thieves[lane{"", l.api}]
 }

@@ -158,4 +158,16 @@ func TestStealFromOneAccount(t *testing.T) {
 	if _, err := taskInfo(redisClient(t, cloud, sampleKey()), 1); err != nil {
 		t.Errorf("no one else's is: %v", err)
 	}
+
+	third := Key{SecretID: "third", SecretKey: "k"}
+	cloud.Steal(RedisTaskInfo, 1000)
+	cloud.SetAccount(Account{Name: "third", Keys: []Key{third}})
+	cloud.Add(Task{ID: "1", Account: "third"})
+	if _, err := taskInfo(redisClient(t, cloud, third), 1); err != nil {
+		t.Errorf("a new account's quota is whole until others come: %v", err)
+	}
+	clock.Add(900 * time.Millisecond)
+	if _, err := taskInfo(redisClient(t, cloud, third), 1); codeOf(t, err) != "RequestLimitExceeded" {
+		t.Errorf("theft of all includes accounts added later: %v", err)
+	}
 }

@@ -19,14 +19,16 @@ func redisZone() *time.Location { return time.FixedZone("UTC+8", 8*60*60) }
 // redisTaskInfo is DescribeTaskInfo 2018-04-12,
 // https://www.tencentcloud.com/document/api/239/30601.
 func (c *Cloud) redisTaskInfo(call *call, now time.Time) (map[string]any, *apiError) {
-	var params struct{ TaskId *uint64 } //nolint:revive // the API's own name, as its error tells it
+	var params struct {
+		TaskID *uint64 `json:"TaskId"`
+	}
 	if err := decode(call.body, &params); err != nil {
 		return nil, err
 	}
-	if params.TaskId == nil {
+	if params.TaskID == nil {
 		return nil, missingParameter("TaskId")
 	}
-	task := c.tasks.find("redis", strconv.FormatUint(*params.TaskId, 10), call, now)
+	task := c.tasks.find("redis", strconv.FormatUint(*params.TaskID, 10), call, now)
 	if task == nil {
 		return nil, &apiError{code: "InvalidParameter.InvalidParameter", message: "task not exist"}
 	}
@@ -51,11 +53,11 @@ func resultOf(s taskState) listedResult {
 // listParams are all documented parameters of DescribeTaskList; those that
 // play no part here are accepted and ignored.
 type listParams struct {
-	InstanceId   string //nolint:revive // the API's own name
+	InstanceID   string `json:"InstanceId"`
 	InstanceName string
 	Limit        *int64
 	Offset       int64
-	ProjectIds   []int64
+	ProjectIDs   []int64 `json:"ProjectIds"`
 	TaskTypes    []string
 	BeginTime    string
 	EndTime      string
@@ -85,7 +87,7 @@ func (q listQuery) matches(r *record, result listedResult) bool {
 }
 
 func (p listParams) check(now time.Time) (listQuery, *apiError) {
-	q := listQuery{instanceID: p.InstanceId, types: p.TaskTypes, results: p.Result, limit: 20, offset: p.Offset}
+	q := listQuery{instanceID: p.InstanceID, types: p.TaskTypes, results: p.Result, limit: 20, offset: p.Offset}
 	if p.InstanceName != "" { // here an instance is named by its ID
 		q.instanceID = p.InstanceName
 	}

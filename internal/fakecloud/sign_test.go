@@ -3,6 +3,7 @@ package fakecloud
 import (
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strconv"
 	"strings"
@@ -122,6 +123,40 @@ func TestTC3Tampering(t *testing.T) {
 			client.WithHttpTransport(direct{cloud, tc.alter})
 			if _, err := taskInfo(client, 1); codeOf(t, err) != tc.want {
 				t.Errorf("%s: got %v, want %q", tc.reason, err, tc.want)
+			}
+		})
+	}
+}
+
+// A signature may be right and still cover too little or the wrong thing.
+func TestTC3Signed(t *testing.T) {
+	cases := map[string]struct {
+		reason, body string
+		headers      []string
+		want         string
+	}{
+		"usual":        {"as the SDK does", `{"TaskId":1}`, []string{"content-type", "host"}, `"Status"`},
+		"action":       {"more may be signed, lower-cased", `{"TaskId":1}`, []string{"content-type", "host", "x-tc-action"}, `"Status"`},
+		"no host":      {"host is a must", `{"TaskId":1}`, []string{"content-type"}, "AuthFailure.SignatureFailure"},
+		"no type":      {"content-type is a must", `{"TaskId":1}`, []string{"host"}, "AuthFailure.SignatureFailure"},
+		"no ID":        {"TaskId is required", `{}`, []string{"content-type", "host"}, "MissingParameter"},
+		"text":         {"TaskId is a number", `{"TaskId":"1"}`, []string{"content-type", "host"}, `"InvalidParameter"`},
+		"unknown":      {"unknown parameters are refused", `{"TaskId":1,"Limit":1}`, []string{"content-type", "host"}, "UnknownParameter"},
+		"no JSON":      {"a JSON body", `TaskId=1`, []string{"content-type", "host"}, "InvalidRequest"},
+		"two objects":  {"exactly one", `{"TaskId":1}{}`, []string{"content-type", "host"}, "InvalidRequest"},
+		"empty object": {"not even that", ``, []string{"content-type", "host"}, "InvalidRequest"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			cloud := New(Options{Now: newClock().Now})
+			cloud.Add(Task{ID: "1"})
+			r := signedRequest(cloud, RedisTaskInfo)
+			r.Body = io.NopCloser(strings.NewReader(tc.body))
+			signTest(r, tc.body, "redis", cloud.options.Now(), tc.headers...)
+			recorder := httptest.NewRecorder()
+			cloud.ServeHTTP(recorder, r)
+			if got := recorder.Body.String(); !strings.Contains(got, tc.want) {
+				t.Errorf("%s: got %s, want %s", tc.reason, got, tc.want)
 			}
 		})
 	}

@@ -2,7 +2,7 @@ package fakecloud
 
 import (
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // API 2.0 signs with HMAC-SHA1 by default.
+	"crypto/sha1" // the default of API 2.0
 	"crypto/sha256"
 	"encoding/base64"
 	"hash"
