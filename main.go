@@ -7,8 +7,10 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	_ "time/tzdata" // see x509roots
 
 	"github.com/spf13/cobra"
+	_ "golang.org/x/crypto/x509roots/fallback" // the image has no files but this program
 
 	"cloudtask.dev/cloudtask/internal/wait"
 )
@@ -30,7 +32,13 @@ func main() {
 	}
 }
 
+// release is the version of a released binary, set by the linker.
+var release string
+
 func version() string {
+	if release != "" {
+		return release
+	}
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return strings.Trim(info.Main.Version, "()")
 	}

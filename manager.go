@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap/zapcore"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -42,6 +43,8 @@ type options struct {
 	namespaces, secretNames, operatorNamespaces []string
 	selector                                    string
 	leaderElect, metricsSecure                  bool
+	leaseNamespace                              string
+	leaseDuration, renewDeadline, retryPeriod   time.Duration
 	metricsAddress, healthAddress               string
 	cloud                                       tencent.Config
 	minInterval, maxInterval                    time.Duration
@@ -50,7 +53,7 @@ type options struct {
 }
 
 func managerCommand() *cobra.Command {
-	var o options
+	o := options{zap: zap.Options{TimeEncoder: zapcore.RFC3339TimeEncoder}}
 	cmd := &cobra.Command{
 		Use:   "manager",
 		Short: "Run the operator",
@@ -61,6 +64,10 @@ func managerCommand() *cobra.Command {
 	f.StringSliceVar(&o.namespaces, "namespaces", nil, "namespaces to work in, comma-separated (default: all)")
 	f.StringVar(&o.selector, "watch-label-selector", "", "work only on objects with these labels, to share the work among several installations")
 	f.BoolVar(&o.leaderElect, "leader-elect", false, "of several replicas, let only one work")
+	f.StringVar(&o.leaseNamespace, "leader-elect-namespace", "", "namespace of the lease (default: the pod's own)")
+	f.DurationVar(&o.leaseDuration, "leader-elect-lease-duration", 15*time.Second, "how long the others wait for a leader that is not heard of")
+	f.DurationVar(&o.renewDeadline, "leader-elect-renew-deadline", 10*time.Second, "how long a leader tries to renew its lease before it gives up")
+	f.DurationVar(&o.retryPeriod, "leader-elect-retry-period", 2*time.Second, "time between two tries at the lease")
 	f.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443", "address of the metrics; 0 turns them off")
 	f.BoolVar(&o.metricsSecure, "metrics-secure", true, "serve the metrics by TLS, to whom the API server allows it")
 	f.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 turns them off")
@@ -152,6 +159,10 @@ func (o *options) manager() (ctrl.Manager, error) {
 		HealthProbeBindAddress:        o.healthAddress,
 		LeaderElection:                o.leaderElect,
 		LeaderElectionID:              o.leaseName(),
+		LeaderElectionNamespace:       o.leaseNamespace,
+		LeaseDuration:                 &o.leaseDuration,
+		RenewDeadline:                 &o.renewDeadline,
+		RetryPeriod:                   &o.retryPeriod,
 		LeaderElectionReleaseOnCancel: true,
 		GracefulShutdownTimeout:       new(stopWithin),
 	})
