@@ -50,7 +50,7 @@ func (n *narrator) invite(s *stage) {
 		"kubectl explain ct.spec --recursive",
 		"# One more task in the cloud, of 20 seconds, and an object that waits for it:",
 		s.addTask(),
-		"sed 's/18215/20001/' config/samples/redis-success.yaml | kubectl apply -n demo -f -",
+		"sed 's/18215/20001/' " + s.root + "/config/samples/redis-success.yaml | kubectl apply -n demo -f -",
 		"cloudtask wait -n demo flush-cache-20001",
 	} {
 		fmt.Println(command)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,6 +30,7 @@ type stage struct {
 	cloudURL string
 	operator *process
 	client   client.Client
+	root     string // of the work tree
 	bin      string // has cloudtask
 	logPath  string // of the operator
 }
@@ -41,6 +41,9 @@ func startStage(ctx context.Context, fail context.CancelCauseFunc, out *narrator
 	s := &stage{logPath: filepath.Join("bin", "demo-operator.log")}
 	out.step("Starting Kubernetes and building the operator")
 	var err error
+	if s.root, err = os.Getwd(); err != nil {
+		return s, fmt.Errorf("find the work tree: %w", err)
+	}
 	if s.bin, err = os.MkdirTemp("", "cloudtask-demo-"); err != nil {
 		return s, fmt.Errorf("make a directory: %w", err)
 	}
@@ -177,7 +180,7 @@ func (s *stage) stop() error {
 
 // addTask is the command that begins one more task in the simulated cloud.
 func (s *stage) addTask() string {
-	return fmt.Sprintf(`curl -X %s %s/_fake/tasks -d '[{"id": "20001", "duration": "20s"}]'`, http.MethodPost, s.cloudURL)
+	return fmt.Sprintf(`curl -sS %s/_fake/tasks -d '[{"id": "20001", "duration": "20s"}]'`, s.cloudURL)
 }
 
 func removeAny(path string) error {
