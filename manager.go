@@ -205,4 +205,3 @@ type always func(context.Context) error
 
 func (a always) Start(ctx context.Context) error { return a(ctx) }
 func (always) NeedLeaderElection() bool          { return false }
-
