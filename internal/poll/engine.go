@@ -123,24 +123,25 @@ func (e *Engine[O]) Sighting(id string) (Sighting[O], bool) {
 // begin takes a task in that was not tracked before.
 func (e *Engine[O]) begin(task Task[O], now time.Time) *tracked[O] {
 	t := &tracked[O]{Task: task, at: now}
-	if task.Last != nil {
-		t.observation, t.known, t.restored = *task.Last, true, true
-	}
 	e.tasks[task.ID] = t
-	l := e.lane(task.Lane, now)
-	r := regular
-	if !t.restored {
-		r = l.firstRank()
+	switch {
+	case task.Last != nil:
+		t.observation, t.known = *task.Last, true
+		e.enter(t, regular, now)
+	case e.lane(task.Lane, now).spend(now):
+		e.enter(t, first, now)
+	default:
+		e.enter(t, regular, now.Add(e.youth(t, now)))
 	}
-	e.enter(t, r, now)
 	return t
 }
 
 // enter gives a task its place in its lane.
-func (e *Engine[O]) enter(t *tracked[O], r rank, now time.Time) {
+func (e *Engine[O]) enter(t *tracked[O], r rank, due time.Time) {
+	now := time.Now()
 	t.lane = e.lane(t.Lane, now)
 	t.ask = &entry[O]{task: t, index: -1}
-	t.lane.put(t.ask, r, now)
+	t.lane.put(t.ask, r, due)
 	if g := e.gates[t.Lane.Credential]; g != nil {
 		t.fail(Refused, g.err, now, now)
 		t.Changed()

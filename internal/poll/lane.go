@@ -7,12 +7,15 @@ import (
 )
 
 const (
-	// creditPerLook is what a third or later look earns for first looks, and
-	// maxCredit how many of them a burst of new tasks can have at most. Strict
-	// priority for first looks would collapse near saturation: each new task
-	// then needs a second call before its end can be learnt.
-	creditPerLook = 0.25
-	maxCredit     = 36
+	// firstShare of a lane's calls may be first looks ahead of their turn, in
+	// bursts of up to maxCredit. Every new task takes a credit, into debt too, so
+	// that a lane to which more come than that lets all of them wait in line: a
+	// first look learns next to nothing, and near saturation each one that goes
+	// ahead delays the look that would have found an end. Strict priority even
+	// collapses there.
+	firstShare = 0.2
+	maxCredit  = 36
+	maxDebt    = 12
 	// laneIdle is how long an unused lane keeps its place in the quota.
 	laneIdle = time.Minute
 	// laneDead is how long a lane may be without a good answer until its
@@ -22,20 +25,21 @@ const (
 
 // lane is the work on one quota. Its fields are guarded by the engine's lock.
 type lane[O Observation[O]] struct {
-	key    Lane
-	quota  *quota
-	queue  entries[O]
-	credit float64
-	goodAt time.Time
-	usedAt time.Time
-	flying int // calls under way, but for sweeps
-	wake   chan struct{}
+	key     Lane
+	quota   *quota
+	queue   entries[O]
+	credit  float64 // first looks that may go ahead of their turn
+	spentAt time.Time
+	goodAt  time.Time
+	usedAt  time.Time
+	flying  int // calls under way, but for sweeps
+	wake    chan struct{}
 }
 
 func newLane[O Observation[O]](key Lane, ceiling float64, now time.Time) *lane[O] {
 	return &lane[O]{
 		key: key, quota: newQuota(ceiling), credit: maxCredit,
-		goodAt: now, usedAt: now, wake: make(chan struct{}, 1),
+		spentAt: now, goodAt: now, usedAt: now, wake: make(chan struct{}, 1),
 	}
 }
 
@@ -53,16 +57,13 @@ func (l *lane[O]) poke() {
 	}
 }
 
-// earn gives credit for a look that was not a first one.
-func (l *lane[O]) earn() { l.credit = min(l.credit+creditPerLook, maxCredit) }
-
-// firstRank says where the first look at a new task goes.
-func (l *lane[O]) firstRank() rank {
-	if l.credit < 1 {
-		return regular
-	}
-	l.credit--
-	return first
+// spend takes the credit for a new task, and reports whether its first look may
+// go ahead of its turn.
+func (l *lane[O]) spend(now time.Time) bool {
+	earned := firstShare * l.quota.rate() * now.Sub(l.spentAt).Seconds()
+	l.spentAt = now
+	l.credit = max(min(l.credit+earned, maxCredit)-1, -maxDebt)
+	return l.credit >= 0
 }
 
 // serve makes the lane's calls until the context ends or the lane is idle.

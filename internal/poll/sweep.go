@@ -150,25 +150,44 @@ func (e *Engine[O]) sweepAll(ctx context.Context, g *group[O]) {
 	}
 }
 
-// sweepOnce lists the group's tasks once, if that is worth it.
+// sweepOnce lists the group's tasks once, if that is worth it: all the pages
+// there were at once, then those that have come since.
 func (e *Engine[O]) sweepOnce(ctx context.Context, g *group[O], began time.Time) {
+	to, pace := e.planSweep(g, began)
+	if to == 0 {
+		return
+	}
+	for from := 0; from < to; {
+		if e.readPages(ctx, g, pace, from, to) != nil {
+			return
+		}
+		from, to = to, e.conclude(g, to, began)
+	}
+}
+
+// planSweep returns how many pages to read at once, and at what pace: none if a
+// sweep is not worth it, one a minute to see whether it has become so.
+func (e *Engine[O]) planSweep(g *group[O], now time.Time) (pages int, pace *rate.Limiter) {
 	e.mu.Lock()
-	g.lane = e.lane(g.key.lane, began)
-	due := !g.broken(began) && e.gates[g.key.lane.Credential] == nil && len(g.tasks) > 1 &&
-		(g.worthwhile() || began.Sub(g.sizedAt) >= sizeInterval)
-	pace := rate.NewLimiter(rate.Limit(g.lane.quota.rate()*sweepShare), sweepParallel)
-	e.mu.Unlock()
-	if !due {
-		return
+	defer e.mu.Unlock()
+	g.lane = e.lane(g.key.lane, now)
+	pace = rate.NewLimiter(rate.Limit(g.lane.quota.rate()*sweepShare), sweepParallel)
+	switch {
+	case g.broken(now), e.gates[g.key.lane.Credential] != nil, len(g.tasks) < 2:
+		return 0, pace
+	case g.worthwhile():
+		return max(g.pages, 1), pace
+	case now.Sub(g.sizedAt) >= sizeInterval:
+		return 1, pace
 	}
-	top, ok := e.page(ctx, g, pace, 0)
-	if !ok || !e.sized(g, top.Pages, began) {
-		return
-	}
-	e.take(g, top.Rows)
+	return 0, pace
+}
+
+// readPages reads some pages in parallel; it fails if one does not come.
+func (e *Engine[O]) readPages(ctx context.Context, g *group[O], pace *rate.Limiter, from, to int) error {
 	calls, ctx := errgroup.WithContext(ctx)
 	calls.SetLimit(sweepParallel)
-	for n := 1; n < top.Pages; n++ {
+	for n := from; n < to; n++ {
 		calls.Go(func() error {
 			p, ok := e.page(ctx, g, pace, n)
 			if !ok {
@@ -178,17 +197,7 @@ func (e *Engine[O]) sweepOnce(ctx context.Context, g *group[O], began time.Time)
 			return nil
 		})
 	}
-	if calls.Wait() == nil {
-		e.conclude(g, began)
-	}
-}
-
-// sized notes how large the listing is; false if it is too large to be swept.
-func (e *Engine[O]) sized(g *group[O], pages int, now time.Time) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	g.pages, g.sizedAt = pages, now
-	return g.worthwhile()
+	return calls.Wait()
 }
 
 // page asks for one page of the listing; false if it did not come.
@@ -208,7 +217,9 @@ func (e *Engine[O]) page(ctx context.Context, g *group[O], pace *rate.Limiter, n
 	now := time.Now()
 	lane.learn(p.Class, now)
 	switch p.Class {
-	case Good, Throttled, Unavailable:
+	case Good:
+		g.pages, g.sizedAt = p.Pages, now
+	case Throttled, Unavailable:
 	default:
 		g.brokenUntil = now.Add(listingPause)
 	}
@@ -251,17 +262,23 @@ func (e *Engine[O]) settleRow(t *tracked[O], row O, now time.Time) {
 		t.group.lane.put(t.detail, regular, lapse)
 	}
 	if !t.pressed() && !e.blocked(t) {
-		t.lane.earn()
 		t.lane.queue.put(t.ask, regular, later(lapse, now.Add(e.interval(t, now))))
 	}
 }
 
-// conclude draws what a complete sweep proves: a task that was listed and is no
-// longer has probably ended. Pages shift while they are read, so missing means
-// "ask", never "ended".
-func (e *Engine[O]) conclude(g *group[O], began time.Time) {
+// conclude draws what a sweep of so many pages proves, if it is complete: a task
+// that was listed and is no longer has probably ended. Pages shift while they
+// are read, so missing means "ask", never "ended". It returns how many pages are
+// to be read: more, if the listing has grown and is still worth it.
+func (e *Engine[O]) conclude(g *group[O], read int, began time.Time) int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	switch {
+	case !g.worthwhile():
+		return 0
+	case g.pages > read:
+		return g.pages
+	}
 	now := time.Now()
 	g.sweptAt = began
 	room := map[*lane[O]]float64{}
@@ -271,6 +288,7 @@ func (e *Engine[O]) conclude(g *group[O], began time.Time) {
 		}
 	}
 	e.spendSpare(g, now)
+	return 0
 }
 
 // settleMissing asks about a task that the listing no longer has. One that it

@@ -19,18 +19,16 @@ const (
 // engine's lock.
 type tracked[O Observation[O]] struct {
 	Task[O]
-	at          time.Time // tracked since
-	lane        *lane[O]
-	ask         *entry[O]
+	at   time.Time // tracked since
+	lane *lane[O]
+	ask  *entry[O]
 
 	observation O
 	known       bool
-	restored    bool // known from before a restart
 	ended       bool
 	start       time.Time // as the cloud told
 	seen, asked time.Time
 	fault       *Fault
-	looks       int
 	failures    int       // in a row
 	askedAt     time.Time // when its own question was last answered
 	pressedAt   time.Time // by Hasten; zero once answered
@@ -154,14 +152,16 @@ func (e *Engine[O]) retry(t *tracked[O], class Class, now time.Time) time.Durati
 }
 
 func (e *Engine[O]) interval(t *tracked[O], now time.Time) time.Duration {
-	return interval(t.age(now), e.options.MinInterval, e.options.MaxInterval)
+	return max(interval(t.age(now), e.options.MinInterval, e.options.MaxInterval), e.youth(t, now))
+}
+
+// youth is for how long a task is too young to have ended, in all likelihood: a
+// second look at it now would cost the others theirs.
+func (e *Engine[O]) youth(t *tracked[O], now time.Time) time.Duration {
+	return max(min(2*e.options.MinInterval, e.options.MaxInterval)-t.age(now), 0)
 }
 
 func (e *Engine[O]) settleGood(t *tracked[O], a Answer[O], now time.Time) {
-	t.looks++
-	if t.looks > 2 || t.restored {
-		t.lane.earn()
-	}
 	o := a.Observation
 	if t.row != nil && (a.Ended || !t.toldEnd) {
 		o = t.Listing.Lister.Merge(o, *t.row)
