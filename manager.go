@@ -17,6 +17,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -110,7 +111,16 @@ func (o *options) run() error {
 	if err != nil {
 		return err
 	}
-	if err := mgr.Add(always(operator.Run)); err != nil {
+	if len(o.operatorNamespaces) > 0 { // else nobody may use the key, and no provider is to be bothered
+		if err := mgr.Add(always(operator.Run)); err != nil {
+			return err
+		}
+	}
+	schemas, err := discovery.NewDiscoveryClientForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return err
+	}
+	if err := mgr.Add(controllers.SchemaCheck{OpenAPI: schemas.OpenAPIV3()}); err != nil {
 		return err
 	}
 	setup := controllers.Setup{
