@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"cloudtask.dev/cloudtask/api/v1alpha1"
+)
+
+// observer is a client that watches the objects, as a waiter does.
+type observer struct {
+	stop context.CancelFunc
+	done chan error
+
+	mu       sync.Mutex
+	seen     map[string]*seen // by the object's name
+	writes   int              // of any status
+	progress int              // of them, those that changed only the progress
+}
+
+// seen is what a watcher has seen of an object.
+type seen struct {
+	answered time.Time // its status is the operator's
+	ended    time.Time // its status is final
+	phase    v1alpha1.Phase
+	reason   string
+	writes   int // progress aside, since it was created without a status
+	status   *v1alpha1.CloudTaskStatus
+}
+
+// observe watches the objects with a label until the observer is closed.
+func observe(ctx context.Context, c client.WithWatch, labels client.MatchingLabels) (*observer, error) {
+	ctx, stop := context.WithCancel(ctx)
+	watcher, err := c.Watch(ctx, &v1alpha1.CloudTaskList{}, labels)
+	if err != nil {
+		stop()
+		return nil, fmt.Errorf("watch objects: %w", err)
+	}
+	o := &observer{stop: stop, done: make(chan error, 1), seen: map[string]*seen{}}
+	go func() {
+		defer watcher.Stop()
+		o.done <- o.follow(ctx, watcher)
+	}()
+	return o, nil
+}
+
+func (o *observer) follow(ctx context.Context, watcher watch.Interface) error {
+	for event := range watcher.ResultChan() {
+		now := time.Now()
+		task, ok := event.Object.(*v1alpha1.CloudTask)
+		if !ok && ctx.Err() == nil {
+			return fmt.Errorf("watch objects: %v", event.Object)
+		}
+		if ok && event.Type != watch.Deleted {
+			o.take(task, now)
+		}
+	}
+	if ctx.Err() == nil {
+		return errors.New("watch objects: the API server ended the watch")
+	}
+	return nil
+}
+
+func (o *observer) take(task *v1alpha1.CloudTask, now time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s := o.seen[task.Name]
+	if s == nil {
+		s = &seen{}
+		o.seen[task.Name] = s
+	}
+	status := task.Status
+	if s.status != nil {
+		o.count(s, *s.status, status)
+	}
+	s.status = &status
+	if s.answered.IsZero() && status.ObservedGeneration >= 1 {
+		s.answered = now
+	}
+	if s.ended.IsZero() && (status.Phase == v1alpha1.PhaseSucceeded || status.Phase == v1alpha1.PhaseFailed) {
+		s.ended, s.phase, s.reason = now, status.Phase, status.Conditions[0].Reason
+	}
+}
+
+func (o *observer) count(s *seen, before, after v1alpha1.CloudTaskStatus) {
+	o.writes++
+	before.Progress = after.Progress
+	if equality.Semantic.DeepEqual(before, after) {
+		o.progress++
+		return
+	}
+	s.writes++
+}
+
+// of returns what has been seen of an object.
+func (o *observer) of(name string) seen {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if s := o.seen[name]; s != nil {
+		return *s
+	}
+	return seen{}
+}
+
+func (o *observer) counts() (writes, progress int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.writes, o.progress
+}
+
+// close ends the watch; an error says that it had ended before.
+func (o *observer) close() error {
+	o.stop()
+	return <-o.done
+}
