@@ -29,7 +29,7 @@ func (c *Client) CLBTask(ctx context.Context, cred Credential, region string, qu
 		}
 	}
 	var response *clb.DescribeTaskStatusResponse
-	err := c.ask(ctx, cred, region, func(ctx context.Context) error {
+	err := c.ask(ctx, CLBTaskStatus, cred, region, func(ctx context.Context) error {
 		client, err := c.clb(cred, region)
 		if err != nil {
 			return err

@@ -57,6 +57,9 @@ type Config struct {
 	UserAgent string
 	// Timeout bounds one call. Default: DefaultTimeout.
 	Timeout time.Duration
+	// Observe, where set, is told of every call that was made, how long it took
+	// and what came of it.
+	Observe func(api API, took time.Duration, err error)
 }
 
 // Client asks Tencent Cloud about tasks. It keeps no state but idle connections
@@ -66,6 +69,7 @@ type Client struct {
 	userAgent string
 	timeout   time.Duration
 	transport *transport
+	observe   func(API, time.Duration, error)
 }
 
 // NewClient returns a client. The error says what is wrong with Endpoint or
@@ -79,7 +83,12 @@ func NewClient(cfg Config) (*Client, error) {
 	if timeout <= 0 {
 		timeout = DefaultTimeout
 	}
+	observe := cfg.Observe
+	if observe == nil {
+		observe = func(API, time.Duration, error) {}
+	}
 	return &Client{
+		observe:   observe,
 		endpoints: endpoints,
 		userAgent: requestClient(cfg.UserAgent),
 		timeout:   timeout,
@@ -95,7 +104,7 @@ func (c *Client) Host(api API, region string) string {
 // ask makes one call within the time-out. It returns the caller's own ctx error
 // when that ctx is done, which the SDK reports as a network or parse error, and
 // an *Error in every other case.
-func (c *Client) ask(ctx context.Context, cred Credential, region string, call func(context.Context) error) error {
+func (c *Client) ask(ctx context.Context, api API, cred Credential, region string, call func(context.Context) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -105,6 +114,13 @@ func (c *Client) ask(ctx context.Context, cred Credential, region string, call f
 	if err := checkRegion(region); err != nil {
 		return err
 	}
+	began := time.Now()
+	err := c.call(ctx, cred, call)
+	c.observe(api, time.Since(began), err)
+	return err
+}
+
+func (c *Client) call(ctx context.Context, cred Credential, call func(context.Context) error) error {
 	callCtx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	err := call(callCtx)

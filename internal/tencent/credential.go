@@ -41,11 +41,11 @@ func (c Credential) MarshalText() ([]byte, error) { return []byte(redacted), nil
 func (c Credential) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
 
 // Digest is a stable, irreversible name for whose quota the key spends: hex over
-// SecretID and SecretKey, or over Identity. The key is part of it, since a
+// SecretID, SecretKey and Token, or over Identity. The key is part of it, since a
 // SecretID alone is no secret: whoever puts another's into his own Secret must
-// not land on that one's quota.
+// not land on that one's quota. So is the token: a mended one is another key.
 func (c Credential) Digest() string {
-	parts := []string{"key", c.SecretID, c.SecretKey}
+	parts := []string{"key", c.SecretID, c.SecretKey, c.Token}
 	if c.Identity != "" {
 		parts = []string{"identity", c.Identity}
 	}

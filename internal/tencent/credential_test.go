@@ -42,7 +42,7 @@ func TestDigest(t *testing.T) {
 		same   bool
 	}{
 		"itself":        {"stable", Credential{SecretID: "id", SecretKey: "key", Token: "token"}, true},
-		"other token":   {"a token is not the account", Credential{SecretID: "id", SecretKey: "key", Token: "x"}, true},
+		"other token":   {"a mended token is to be tried at once", Credential{SecretID: "id", SecretKey: "key", Token: "x"}, false},
 		"other key":     {"an ID alone is no secret", Credential{SecretID: "id", SecretKey: "x", Token: "token"}, false},
 		"other ID":      {"another key", Credential{SecretID: "x", SecretKey: "key", Token: "token"}, false},
 		"shifted":       {"the border counts", Credential{SecretID: "idk", SecretKey: "ey"}, false},

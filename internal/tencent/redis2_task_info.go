@@ -35,7 +35,7 @@ func (c *Client) LegacyRedisTask(ctx context.Context, cred Credential, region st
 		return Observation{}, err
 	}
 	var observation Observation
-	err = c.ask(ctx, cred, region, func(ctx context.Context) error {
+	err = c.ask(ctx, LegacyRedisTaskInfo, cred, region, func(ctx context.Context) error {
 		params := legacyParams(cred, region, time.Now())
 		params["Action"] = "DescribeTaskInfo"
 		params["requestId"] = strconv.FormatUint(id, 10)

@@ -26,7 +26,7 @@ func (c *Client) RedisTask(ctx context.Context, cred Credential, region string, 
 	}
 	request.TaskId = &id
 	var response *redis.DescribeTaskInfoResponse
-	err = c.ask(ctx, cred, region, func(ctx context.Context) error {
+	err = c.ask(ctx, RedisTaskInfo, cred, region, func(ctx context.Context) error {
 		client, err := c.redis(RedisTaskInfo, cred, region)
 		if err != nil {
 			return err

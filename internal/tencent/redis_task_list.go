@@ -52,7 +52,7 @@ func (c *Client) RedisTasks(ctx context.Context, cred Credential, region string,
 		query.Limit = MaxPage
 	}
 	var response *redis.DescribeTaskListResponse
-	err := c.ask(ctx, cred, region, func(ctx context.Context) error {
+	err := c.ask(ctx, RedisTaskList, cred, region, func(ctx context.Context) error {
 		client, err := c.redis(RedisTaskList, cred, region)
 		if err != nil {
 			return err
