@@ -36,34 +36,28 @@ type CloudTaskReconciler struct {
 	Recorder    Recorder
 }
 
-// Reconcile brings one object's status up to date.
-func (r *CloudTaskReconciler) Reconcile(ctx context.Context, task *v1alpha1.CloudTask) (reconcile.Result, error) {
+// Reconcile brings one object's status up to date. It fetches the object itself:
+// only here, where nothing else works on the same name, can a task that was
+// tracked for an object that is gone be let go without fail.
+func (r *CloudTaskReconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	var task v1alpha1.CloudTask
+	err := r.Client.Get(ctx, req.NamespacedName, &task)
 	switch {
+	case apierrors.IsNotFound(err):
+		r.Tracker.forget(req.NamespacedName)
+		return reconcile.Result{}, nil
+	case err != nil:
+		return reconcile.Result{}, fmt.Errorf("read object: %w", err)
 	case !task.DeletionTimestamp.IsZero():
-		r.Tracker.forget(task.UID)
+		r.Tracker.forget(req.NamespacedName)
 		return reconcile.Result{}, nil
 	case finished(task.Status):
-		r.Tracker.forget(task.UID)
-		return r.settle(ctx, task)
-	case r.Tracker.concluded(task.UID):
+		r.Tracker.forget(req.NamespacedName)
+		return r.settle(ctx, &task)
+	case r.Tracker.concluded(&task):
 		return later(cacheDelay), nil
 	}
-	v, err := r.look(ctx, task)
-	if err != nil {
-		return reconcile.Result{}, err
-	}
-	if tooEarly(task, v) {
-		return later(firstAnswerWait), nil
-	}
-	status := computeStatus(task, v)
-	if err := r.write(ctx, task, status); err != nil {
-		return retry(err)
-	}
-	if finished(status) {
-		r.Tracker.conclude(task.UID)
-		return later(cacheDelay), nil
-	}
-	return later(next(task, v)), nil
+	return r.follow(ctx, &task)
 }
 
 // settle looks after an object that has finished.
@@ -76,82 +70,82 @@ func (r *CloudTaskReconciler) settle(ctx context.Context, task *v1alpha1.CloudTa
 	return r.expire(ctx, task)
 }
 
+// follow keeps the status of an object that has not finished up with its task.
+func (r *CloudTaskReconciler) follow(ctx context.Context, task *v1alpha1.CloudTask) (reconcile.Result, error) {
+	v, err := r.look(ctx, task)
+	if err != nil {
+		return reconcile.Result{Priority: new(int)}, err
+	}
+	if tooEarly(task, v) {
+		return later(firstAnswerWait), nil
+	}
+	status := computeStatus(task, v)
+	if err := r.write(ctx, task, status); err != nil {
+		return retry(err)
+	}
+	switch {
+	case finished(status):
+		r.Tracker.conclude(task)
+		return later(cacheDelay), nil
+	case v.idle:
+		r.Tracker.rest(task) // not earlier: what is known has to be written first
+	}
+	return later(next(task, v)), nil
+}
+
 // look has the cloud asked about the object's task, as far as that is to be, and
 // returns what is known of it.
 func (r *CloudTaskReconciler) look(ctx context.Context, task *v1alpha1.CloudTask) (view, error) {
-	now := time.Now()
-	late := overdue(task, now)
-	if task.Spec.Suspend && !late {
-		r.Tracker.forget(task.UID)
-		return view{now: now}, nil
+	v := view{now: time.Now(), sighting: r.Tracker.known(task)}
+	late := overdue(task, v.now)
+	switch {
+	case v.sighting.Ended:
+		return v, nil
+	case task.Spec.Suspend && !late:
+		return v.resting(nil), nil
 	}
-	seen := r.Tracker.known(task.UID).Observation
-	k, err := r.key(ctx, task, seen.Source)
+	if err := checkSpec(task); err != nil {
+		return r.trouble(task, v, v1alpha1.ReasonInvalidRequest, err.Error()), nil
+	}
+	k, err := r.Credentials.find(ctx, task, pinnedSource(task, v))
 	var missing *credentialsError
 	switch {
 	case errors.As(err, &missing):
-		return r.trouble(task, v1alpha1.ReasonCredentialsNotFound, missing.message, now), nil
+		return r.trouble(task, v, v1alpha1.ReasonCredentialsNotFound, missing.message), nil
 	case err != nil:
 		return view{}, err
 	}
-	if err := checkSpec(task); err != nil {
-		return r.trouble(task, v1alpha1.ReasonInvalidRequest, err.Error(), now), nil
-	}
-	r.Tracker.untroubled(task.UID)
 	id := knownID(task)
 	if id == "" {
-		id = seen.TaskID
+		id = v.sighting.Observation.TaskID
 	}
 	r.Tracker.track(task, id, k)
-	v := view{now: now, sighting: r.Tracker.known(task.UID)}
-	if late && !v.askedSince(deadlineOf(task)) {
+	v.sighting = r.Tracker.known(task)
+	if late && !v.askedSince(deadlineOf(task)) && !v.failingSince(deadlineOf(task)) {
 		r.Tracker.Engine.Hasten(string(task.UID))
 	}
 	return v, nil
 }
 
-// key returns the key for the object, from the source that gave the first good
-// answer if there was one.
-func (r *CloudTaskReconciler) key(ctx context.Context, task *v1alpha1.CloudTask, seenFrom string) (key, error) {
-	pinned := task.Status.Credentials
-	if pinned == "" {
-		pinned = seenFrom
+// pinnedSource is the source that gave the first good answer, written or not; ""
+// before there was one.
+func pinnedSource(task *v1alpha1.CloudTask, v view) string {
+	if task.Status.Credentials == "" && !v.sighting.Seen.IsZero() {
+		return v.sighting.Observation.Source
 	}
-	return r.Credentials.find(ctx, task, pinned)
+	return task.Status.Credentials
 }
 
 // trouble notes what keeps the cloud from being asked.
-func (r *CloudTaskReconciler) trouble(task *v1alpha1.CloudTask, reason, message string, now time.Time) view {
-	since := r.Tracker.troubled(task.UID, reason, now)
-	return view{now: now, trouble: &trouble{reason: reason, code: reason, message: message, since: since}}
-}
-
-// checkSpec finds values that Go cannot read. The schema refuses them, but an
-// older one may have let them in.
-func checkSpec(task *v1alpha1.CloudTask) error {
-	spec := task.Spec
-	for name, d := range map[string]*v1alpha1.Duration{"timeout": spec.Timeout, "notFoundGracePeriod": spec.NotFoundGracePeriod} {
-		if d != nil {
-			if _, err := d.Parse(); err != nil {
-				return fmt.Errorf("spec.%s: %w", name, err)
-			}
-		}
-	}
-	if (spec.Redis == nil) == (spec.CLB == nil) {
-		return errors.New("spec names no service, or two: create a new CloudTask with either redis or clb")
-	}
-	if spec.Redis != nil && spec.Redis.Latest != nil && spec.Redis.Latest.StartedAfter != nil {
-		if _, err := spec.Redis.Latest.StartedAfter.Parse(); err != nil {
-			return fmt.Errorf("spec.redis.latest.startedAfter: %w", err)
-		}
-	}
-	return nil
+func (r *CloudTaskReconciler) trouble(task *v1alpha1.CloudTask, v view, reason, message string) view {
+	since := r.Tracker.troubled(task, reason, v.now)
+	return v.resting(&trouble{reason: reason, code: reason, message: message, since: since})
 }
 
 // tooEarly reports whether the first status can wait a moment for the first
 // answer, so that both are one write.
 func tooEarly(task *v1alpha1.CloudTask, v view) bool {
-	return task.Status.ObservedGeneration < 0 && v.trouble == nil && !task.Spec.Suspend &&
+	return task.Status.ObservedGeneration < 0 && !v.idle &&
 		v.sighting.Asked.IsZero() && v.now.Sub(v.sighting.Tracked) < firstAnswerWait
 }
 
@@ -172,19 +166,18 @@ func (r *CloudTaskReconciler) write(ctx context.Context, task *v1alpha1.CloudTas
 	return nil
 }
 
-// next returns when time alone may change the object's status; 0 for never.
+// next returns how long until time alone may change the object's status; 0 for
+// never.
 func next(task *v1alpha1.CloudTask, v view) time.Duration {
 	var at []time.Time
 	if end, ok := deadline(task); ok {
 		at = append(at, end, end.Add(lastLook), v.sighting.Tracked.Add(lastLook))
 	}
 	if f := v.fault(); f != nil && f.person {
-		at = append(at, f.since.Add(stallAfter))
+		// Nobody may tell of a Secret put right, or of the operator's own key.
+		at = append(at, f.since.Add(stallAfter), v.now.Add(secretMaxAge))
 	}
 	soonest := time.Duration(0)
-	if v.trouble != nil {
-		soonest = secretMaxAge // nobody may tell of a Secret, or of the operator's own key
-	}
 	for _, t := range at {
 		if left := t.Sub(v.now); left > 0 && (soonest == 0 || left < soonest) {
 			soonest = left

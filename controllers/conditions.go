@@ -14,53 +14,47 @@ import (
 type verdict struct {
 	kind   string
 	status metav1.ConditionStatus
-	reason string
-	text   string
 }
 
-// waitingConditions are those of every object that has not finished.
-func waitingConditions(reason, text string) []verdict {
+// The conditions of each state, in their order.
+func waiting() []verdict {
 	return []verdict{
-		{v1alpha1.ConditionSucceeded, metav1.ConditionUnknown, reason, text},
-		{v1alpha1.ConditionFinished, metav1.ConditionFalse, reason, text},
-		{v1alpha1.ConditionReady, metav1.ConditionUnknown, reason, text},
+		{v1alpha1.ConditionSucceeded, metav1.ConditionUnknown},
+		{v1alpha1.ConditionFinished, metav1.ConditionFalse},
+		{v1alpha1.ConditionReady, metav1.ConditionUnknown},
 	}
 }
 
-// reconcilingConditions say that the operator is at work.
-func reconcilingConditions(reason, text string) []verdict {
-	return append(waitingConditions(reason, text),
-		verdict{v1alpha1.ConditionReconciling, metav1.ConditionTrue, reason, text})
+func reconciling() []verdict {
+	return append(waiting(), verdict{v1alpha1.ConditionReconciling, metav1.ConditionTrue})
 }
 
-// stalledConditions say that a person must act.
-func stalledConditions(reason, text string) []verdict {
-	return append(waitingConditions(reason, text),
-		verdict{v1alpha1.ConditionStalled, metav1.ConditionTrue, reason, text})
+func stuck() []verdict {
+	return append(waiting(), verdict{v1alpha1.ConditionStalled, metav1.ConditionTrue})
 }
 
-func succeededConditions(text string) []verdict {
-	const reason = v1alpha1.ReasonTaskSucceeded
+func succeeded() []verdict {
 	return []verdict{
-		{v1alpha1.ConditionSucceeded, metav1.ConditionTrue, reason, text},
-		{v1alpha1.ConditionFinished, metav1.ConditionTrue, reason, text},
-		{v1alpha1.ConditionReady, metav1.ConditionTrue, reason, text},
+		{v1alpha1.ConditionSucceeded, metav1.ConditionTrue},
+		{v1alpha1.ConditionFinished, metav1.ConditionTrue},
+		{v1alpha1.ConditionReady, metav1.ConditionTrue},
 	}
 }
 
-func failedConditions(reason, text string) []verdict {
+func failed() []verdict {
 	return []verdict{
-		{v1alpha1.ConditionSucceeded, metav1.ConditionFalse, reason, text},
-		{v1alpha1.ConditionFinished, metav1.ConditionTrue, reason, text},
-		{v1alpha1.ConditionReady, metav1.ConditionFalse, reason, text},
-		{v1alpha1.ConditionStalled, metav1.ConditionTrue, reason, text},
-		{v1alpha1.ConditionFailed, metav1.ConditionTrue, reason, text},
+		{v1alpha1.ConditionSucceeded, metav1.ConditionFalse},
+		{v1alpha1.ConditionFinished, metav1.ConditionTrue},
+		{v1alpha1.ConditionReady, metav1.ConditionFalse},
+		{v1alpha1.ConditionStalled, metav1.ConditionTrue},
+		{v1alpha1.ConditionFailed, metav1.ConditionTrue},
 	}
 }
 
-// setConditions makes the conditions exactly those, in that order. The time of
-// one that keeps its status is kept; the CRD's default has no time of its own.
-func setConditions(s *v1alpha1.CloudTaskStatus, task *v1alpha1.CloudTask, now time.Time, to []verdict) {
+// setConditions makes the conditions exactly those, with one reason and the
+// status's message. The time of one that keeps its status is kept; the CRD's
+// default has no time of its own.
+func setConditions(s *v1alpha1.CloudTaskStatus, generation int64, now time.Time, reason string, to []verdict) {
 	conditions := make([]metav1.Condition, 0, len(to))
 	for _, v := range to {
 		since := metav1.NewTime(now.Truncate(time.Second))
@@ -69,8 +63,8 @@ func setConditions(s *v1alpha1.CloudTaskStatus, task *v1alpha1.CloudTask, now ti
 			since = old.LastTransitionTime
 		}
 		conditions = append(conditions, metav1.Condition{
-			Type: v.kind, Status: v.status, Reason: v.reason, Message: v.text,
-			ObservedGeneration: task.Generation, LastTransitionTime: since,
+			Type: v.kind, Status: v.status, Reason: reason, Message: s.Message,
+			ObservedGeneration: generation, LastTransitionTime: since,
 		})
 	}
 	s.Conditions = conditions

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +24,8 @@ const (
 	// secretMaxAge is how long a Secret is not read again without a sign that
 	// it changed.
 	secretMaxAge = 59 * time.Second
+	// secretUnused is how long what was read of a Secret is kept without use.
+	secretUnused = time.Hour
 
 	sourceSecret   = "secret/"
 	sourceOperator = "operator/"
@@ -65,15 +68,29 @@ type Credentials struct {
 
 	mu      sync.Mutex
 	secrets map[types.NamespacedName]*secret
+	pruned  time.Time
 }
 
 // secret is what was read of a Secret. Its own lock keeps a slow read of one
 // from delaying another.
 type secret struct {
+	used time.Time // guarded by Credentials.mu
+
 	mu   sync.Mutex
 	read time.Time
 	cred tencent.Credential
 	err  error
+}
+
+// secretName is the Secret that may serve an object.
+func secretName(task *v1alpha1.CloudTask) string {
+	if ref := task.Spec.Credentials; ref != nil {
+		return ref.SecretName
+	}
+	if name, ok := strings.CutPrefix(task.Status.Credentials, sourceSecret); ok {
+		return name
+	}
+	return DefaultSecretName
 }
 
 // find returns the key for an object. pinned is the source that gave the first
@@ -105,17 +122,19 @@ func (c *Credentials) find(ctx context.Context, task *v1alpha1.CloudTask, pinned
 // fromOperator returns the operator's own key, where the namespace may use it.
 func (c *Credentials) fromOperator(ctx context.Context, namespace, pinned string) (key, error) {
 	if !slices.Contains(c.OperatorNamespaces, namespace) && !slices.Contains(c.OperatorNamespaces, "*") {
-		return key{}, noCredentials("there is no Secret %s in namespace %s, and the namespace may not use the operator's own key: create the Secret with the keys secretId and secretKey, or start the operator with --operator-credentials-namespaces=%s",
-			DefaultSecretName, namespace, namespace)
+		return key{}, noCredentials("%s, and the namespace may not use the operator's own key: %s, or start the operator with --operator-credentials-namespaces=%s",
+			c.vain(namespace), c.remedy(), namespace)
 	}
 	cred, source, err := c.Operator.Get(ctx)
 	switch {
 	case ctx.Err() != nil:
 		return key{}, ctx.Err()
+	case err != nil && pinned != "":
+		return key{}, noCredentials("the task was first seen with the key of %s, of which there is none now: %v", pinned, err)
 	case err != nil:
-		return key{}, noCredentials("there is no Secret %s in namespace %s, and the operator has no key of its own: %v", DefaultSecretName, namespace, err)
+		return key{}, noCredentials("%s, and the operator has no key of its own: %v", c.vain(namespace), err)
 	case pinned != "" && pinned != source:
-		return key{}, noCredentials("the task was first seen with the key of %s, and the operator's own key is now that of %s, which may be another account: create a new CloudTask", pinned, source)
+		return key{}, noCredentials("the task was first seen with the key of %s, and the operator's own key is now that of %s, which may be another account's: create a new CloudTask", pinned, source)
 	}
 	return key{source: source, digest: cred.Digest(), current: func(ctx context.Context) (tencent.Credential, error) {
 		cred, _, err := c.Operator.Get(ctx)
@@ -124,6 +143,22 @@ func (c *Credentials) fromOperator(ctx context.Context, namespace, pinned string
 		}
 		return cred, nil
 	}}, nil
+}
+
+// vain says that the default Secret was looked for in vain, and remedy what to
+// do about it.
+func (c *Credentials) vain(namespace string) string {
+	if slices.Contains(c.SecretNames, DefaultSecretName) {
+		return fmt.Sprintf("there is no Secret %s in namespace %s", DefaultSecretName, namespace)
+	}
+	return "the object names no Secret in spec.credentials"
+}
+
+func (c *Credentials) remedy() string {
+	if slices.Contains(c.SecretNames, DefaultSecretName) {
+		return "create the Secret with the keys secretId and secretKey"
+	}
+	return "name one in spec.credentials, of " + strings.Join(c.SecretNames, ", ")
 }
 
 // fromSecret returns the key of a Secret. If there is no such Secret, the error
@@ -137,14 +172,29 @@ func (c *Credentials) fromSecret(ctx context.Context, name types.NamespacedName)
 	if err != nil {
 		return key{}, err
 	}
-	return key{source: sourceSecret + name.Name, digest: cred.Digest(), current: func(context.Context) (tencent.Credential, error) {
+	return key{source: sourceSecret + name.Name, digest: laneOf(cred), current: func(context.Context) (tencent.Credential, error) {
 		return cred, nil
 	}}, nil
 }
 
+// laneOf names the lane of a Secret's key. Its token counts: the same key with
+// another token is to be tried at once.
+func laneOf(cred tencent.Credential) string {
+	if cred.Token != "" {
+		cred.SecretKey += "\n" + cred.Token
+	}
+	return cred.Digest()
+}
+
+// secret returns the place for what is read of a Secret.
 func (c *Credentials) secret(name types.NamespacedName) *secret {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	now := time.Now()
+	if now.Sub(c.pruned) >= secretUnused {
+		c.pruned = now
+		maps.DeleteFunc(c.secrets, func(_ types.NamespacedName, s *secret) bool { return now.Sub(s.used) >= secretUnused })
+	}
 	s := c.secrets[name]
 	if s == nil {
 		s = &secret{}
@@ -153,6 +203,7 @@ func (c *Credentials) secret(name types.NamespacedName) *secret {
 		}
 		c.secrets[name] = s
 	}
+	s.used = now
 	return s
 }
 

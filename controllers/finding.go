@@ -18,11 +18,14 @@ type finding struct {
 	tencent.Observation
 	TaskID string // empty while latest has found none
 	Source string
+	// Late: the task was asked about after the object's deadline.
+	Late bool
 }
 
-// Equal reports whether nothing has changed that a status could show.
+// Equal reports whether nothing has changed that a status could show, or that
+// the deadline waits for.
 func (f finding) Equal(g finding) bool {
-	return f.TaskID == g.TaskID && f.Source == g.Source && f.Observation.Equal(g.Observation)
+	return f.TaskID == g.TaskID && f.Source == g.Source && f.Late == g.Late && f.Observation.Equal(g.Observation)
 }
 
 // remembered returns what an object's status knows from before a restart, nil if
@@ -56,7 +59,7 @@ type question func(context.Context, tencent.Credential) (finding, error)
 func answer(ctx context.Context, k key, ask question) poll.Answer[finding] {
 	cred, err := k.current(ctx)
 	if err != nil {
-		return poll.Answer[finding]{Class: poll.Rejected, Err: err}
+		return poll.Answer[finding]{Class: classOf(err), Err: err}
 	}
 	f, err := ask(ctx, cred)
 	if err != nil {
@@ -73,8 +76,12 @@ func answer(ctx context.Context, k key, ask question) poll.Answer[finding] {
 
 // classOf sorts an error by what it means for the next question.
 func classOf(err error) poll.Class {
+	var missing *credentialsError
 	var e *tencent.Error
-	if !errors.As(err, &e) {
+	switch {
+	case errors.As(err, &missing):
+		return poll.Rejected
+	case !errors.As(err, &e):
 		return poll.Unavailable
 	}
 	switch e.Kind {
@@ -95,58 +102,55 @@ func classOf(err error) poll.Class {
 // whose quota it uses up.
 func (t *Tracker) inquiry(task *v1alpha1.CloudTask, taskID string) (tencent.API, question) {
 	region := task.Spec.Region
-	of := func(o tencent.Observation, err error) (finding, error) {
-		return finding{Observation: o, TaskID: taskID}, err
-	}
 	switch spec := task.Spec; {
 	case spec.CLB != nil:
 		q := tencent.CLBQuery{RequestID: deref(spec.CLB.RequestID), DealName: deref(spec.CLB.DealName)}
-		return tencent.CLBTaskStatus, func(ctx context.Context, cred tencent.Credential) (finding, error) {
-			return of(t.Cloud.CLBTask(ctx, cred, region, q))
-		}
+		return tencent.CLBTaskStatus, aboutTask(task, taskID, func(ctx context.Context, cred tencent.Credential) (tencent.Observation, error) {
+			return t.Cloud.CLBTask(ctx, cred, region, q)
+		})
 	case taskID == "":
 		s := newSearch(task)
 		return tencent.RedisTaskList, func(ctx context.Context, cred tencent.Credential) (finding, error) {
-			return s.find(ctx, t.Cloud, cred, time.Now())
+			now := time.Now()
+			f, err := s.find(ctx, t.Cloud, cred, now)
+			f.Late = overdue(task, now) && f.TaskID == "" // one that is found is asked about first
+			return f, err
 		}
 	case spec.Redis.API == "2.0":
 		id := redisID(taskID)
-		return tencent.LegacyRedisTaskInfo, func(ctx context.Context, cred tencent.Credential) (finding, error) {
-			return of(t.Cloud.LegacyRedisTask(ctx, cred, region, id))
-		}
+		return tencent.LegacyRedisTaskInfo, aboutTask(task, taskID, func(ctx context.Context, cred tencent.Credential) (tencent.Observation, error) {
+			return t.Cloud.LegacyRedisTask(ctx, cred, region, id)
+		})
 	default:
 		id := redisID(taskID)
-		return tencent.RedisTaskInfo, func(ctx context.Context, cred tencent.Credential) (finding, error) {
-			return of(t.Cloud.RedisTask(ctx, cred, region, id))
-		}
+		return tencent.RedisTaskInfo, aboutTask(task, taskID, func(ctx context.Context, cred tencent.Credential) (tencent.Observation, error) {
+			return t.Cloud.RedisTask(ctx, cred, region, id)
+		})
 	}
 }
+
+// aboutTask makes a call about one task a question. The ID of a Redis task is a
+// small number, and that of an instance is unique: an answer about another
+// instance than before is another account's task.
+func aboutTask(task *v1alpha1.CloudTask, taskID string, call func(context.Context, tencent.Credential) (tencent.Observation, error)) question {
+	return func(ctx context.Context, cred tencent.Credential) (finding, error) {
+		f := finding{TaskID: taskID, Late: overdue(task, time.Now())}
+		var err error
+		f.Observation, err = call(ctx, cred)
+		if before, now := task.Status.ResourceIDs, f.ResourceIDs; err == nil && task.Spec.Redis != nil && otherInstance(before, now) {
+			err = noCredentials("the key of %s now sees another task %s, of %s and not of %s: it must be another account's; put the former account's key back, or create a new CloudTask",
+				task.Status.Credentials, taskID, now[0], before[0])
+		}
+		return f, err
+	}
+}
+
+// otherInstance reports whether two answers are about different Redis instances.
+func otherInstance(a, b []string) bool { return len(a) > 0 && len(b) > 0 && a[0] != b[0] }
 
 // redisID reads a task ID, which the schema or the cloud gave as a number; 0,
 // which no task has, for anything else.
 func redisID(s string) int64 {
 	id, _ := strconv.ParseInt(s, 10, 64) //nolint:errcheck // see above
 	return id
-}
-
-// knownID returns the ID that the cloud is asked about, "" while latest has
-// found none.
-func knownID(task *v1alpha1.CloudTask) string {
-	switch spec := task.Spec; {
-	case spec.CLB != nil && spec.CLB.RequestID != nil:
-		return *spec.CLB.RequestID
-	case spec.CLB != nil:
-		return deref(spec.CLB.DealName)
-	case spec.Redis != nil && spec.Redis.TaskID != nil:
-		return strconv.FormatInt(*spec.Redis.TaskID, 10)
-	default:
-		return task.Status.TaskID
-	}
-}
-
-func deref(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }

@@ -15,8 +15,6 @@ const (
 	latestLeeway = 5 * time.Minute
 	// latestPages bounds how far back one search reads, 100 tasks a page.
 	latestPages = 10
-	// defaultGrace is notFoundGracePeriod where an older CRD left it out.
-	defaultGrace = time.Minute
 )
 
 // search looks for the newest task of an instance.
@@ -110,16 +108,4 @@ func newer(a, b tencent.ListedTask) bool {
 	default:
 		return as.After(bs)
 	}
-}
-
-// gracePeriod is how long the cloud may not know the task.
-func gracePeriod(task *v1alpha1.CloudTask) time.Duration {
-	if task.Spec.NotFoundGracePeriod == nil {
-		return defaultGrace
-	}
-	d, err := task.Spec.NotFoundGracePeriod.Parse()
-	if err != nil {
-		return defaultGrace
-	}
-	return d
 }

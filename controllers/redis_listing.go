@@ -96,6 +96,9 @@ var infoWords = map[tencent.State]string{
 // Merge adds what a row tells to what is known. How a task ended is taken from a
 // row only where nothing contradicts it.
 func (redisListing) Merge(seen, row finding) finding {
+	if otherInstance(seen.ResourceIDs, row.ResourceIDs) {
+		return seen
+	}
 	if row.State.Ended() {
 		seen.End = row.End
 	}

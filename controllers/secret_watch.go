@@ -2,10 +2,15 @@ package controllers
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
@@ -35,13 +40,15 @@ func (w *SecretWatch) Start(ctx context.Context) error {
 	if len(namespaces) == 0 {
 		namespaces = []string{metav1.NamespaceAll}
 	}
+	var running sync.WaitGroup
+	defer running.Wait()
 	for _, name := range w.Names {
 		for _, ns := range namespaces {
 			informer, err := w.informer(ns, name)
 			if err != nil {
-				return err
+				return fmt.Errorf("watch secret %s: %w", name, err)
 			}
-			go informer.RunWithContext(ctx)
+			running.Go(func() { informer.RunWithContext(ctx) })
 		}
 	}
 	<-ctx.Done()
@@ -53,9 +60,10 @@ func (w *SecretWatch) informer(namespace, name string) (cache.SharedIndexInforme
 		namespace, 0*time.Second, cache.Indexers{}, func(o *metav1.ListOptions) {
 			o.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, name).String()
 		}).Informer()
-	if err := informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) {
-		w.Log.Info("cannot watch a Secret; it is read once a minute meanwhile", "secret", name, "namespace", namespace, "error", err.Error())
-	}); err != nil {
+	if err := informer.SetWatchErrorHandlerWithContext(w.complain(namespace, name)); err != nil {
+		return nil, err
+	}
+	if err := informer.SetTransform(identity); err != nil {
 		return nil, err
 	}
 	_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
@@ -68,6 +76,33 @@ func (w *SecretWatch) informer(namespace, name string) (cache.SharedIndexInforme
 		DeleteFunc: w.tell,
 	})
 	return informer, err
+}
+
+// identity is all that is kept of a Secret: kubectl leaves a copy of the whole in
+// an annotation.
+func identity(obj any) (any, error) {
+	m, ok := obj.(*metav1.PartialObjectMetadata)
+	if !ok {
+		return obj, nil
+	}
+	return &metav1.PartialObjectMetadata{TypeMeta: m.TypeMeta, ObjectMeta: metav1.ObjectMeta{
+		Namespace: m.Namespace, Name: m.Name, UID: m.UID, ResourceVersion: m.ResourceVersion,
+	}}, nil
+}
+
+// complain logs why a watch fails, but not at every try, nor that a watch ended
+// as watches do.
+func (w *SecretWatch) complain(namespace, name string) cache.WatchErrorHandlerWithContext {
+	var said string
+	var at time.Time
+	return func(_ context.Context, _ *cache.Reflector, err error) {
+		ended := apierrors.IsResourceExpired(err) || apierrors.IsGone(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		if ended || err.Error() == said && time.Since(at) < time.Hour {
+			return
+		}
+		said, at = err.Error(), time.Now()
+		w.Log.Info("cannot watch a Secret; it is read once a minute meanwhile", "secret", name, "namespace", namespace, "error", said)
+	}
 }
 
 func (w *SecretWatch) tell(obj any) {

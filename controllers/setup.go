@@ -31,6 +31,8 @@ const (
 	// the API server.
 	firstRetry = time.Second
 	lastRetry  = time.Minute
+	// reconcileTimeout bounds the calls to the API server for one object.
+	reconcileTimeout = 30 * time.Second
 )
 
 // Setup is what the controller needs to know.
@@ -62,7 +64,7 @@ func (s Setup) AddToManager(mgr ctrl.Manager) error {
 		Tracker:  &Tracker{Cloud: s.Cloud, Engine: engine, Wake: queue.add},
 		Recorder: mgr.GetEventRecorder("cloudtask"),
 	}
-	if err := s.watchSecrets(mgr, r, queue.add); err != nil {
+	if err := s.watchSecrets(mgr, r); err != nil {
 		return err
 	}
 	if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
@@ -79,53 +81,44 @@ func (s Setup) AddToManager(mgr ctrl.Manager) error {
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: workers,
 			EnableWarmup:            new(true),
+			ReconciliationTimeout:   reconcileTimeout,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
 		}).
-		Complete(reconcile.AsReconciler(mgr.GetClient(), r))
+		Complete(r)
 }
 
 // handler wakes the reconciler for what concerns it: a new object, a changed
-// spec, but not its own writes. A delete and a re-creation under the same name
-// can arrive as one update.
+// spec, a deletion, but not its own writes. A delete and a re-creation under the
+// same name can arrive as one update.
 func (r *CloudTaskReconciler) handler() handler.EventHandler {
-	add := func(q workqueue.TypedRateLimitingInterface[reconcile.Request], o client.Object) {
+	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+	add := func(q queue, o client.Object) {
 		q.Add(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o)})
 	}
-	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 	return handler.Funcs{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) { add(q, e.Object) },
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) {
-			if e.ObjectOld.GetUID() != e.ObjectNew.GetUID() {
-				r.Tracker.forget(e.ObjectOld.GetUID())
-				add(q, e.ObjectNew)
-			} else if e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() {
-				add(q, e.ObjectNew)
+			before, after := e.ObjectOld, e.ObjectNew
+			if before.GetUID() != after.GetUID() || before.GetGeneration() != after.GetGeneration() {
+				add(q, after)
 			}
 		},
-		DeleteFunc: func(_ context.Context, e event.DeleteEvent, _ queue) { r.Tracker.forget(e.Object.GetUID()) },
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) { add(q, e.Object) },
 	}
 }
 
 // watchSecrets makes a changed Secret act at once on the objects that may use it.
-func (s Setup) watchSecrets(mgr ctrl.Manager, r *CloudTaskReconciler, wake func(types.NamespacedName)) error {
+func (s Setup) watchSecrets(mgr ctrl.Manager, r *CloudTaskReconciler) error {
 	metadataClient, err := metadata.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
 	if err != nil {
 		return fmt.Errorf("client for secrets: %w", err)
 	}
-	log := mgr.GetLogger().WithName("secrets")
-	watch := &SecretWatch{Client: metadataClient, Names: s.SecretNames, Namespaces: s.Namespaces, Log: log}
-	watch.Changed = func(name types.NamespacedName) {
-		r.Credentials.Forget(name)
-		var tasks v1alpha1.CloudTaskList
-		if err := r.Client.List(context.Background(), &tasks, client.InNamespace(name.Namespace)); err != nil {
-			log.Error(err, "cannot list the objects that may use a changed Secret", "secret", name)
-			return
-		}
-		for _, task := range tasks.Items {
-			if !finished(task.Status) && (task.Spec.Credentials == nil || task.Spec.Credentials.SecretName == name.Name) {
-				wake(client.ObjectKeyFromObject(&task))
-			}
-		}
+	watch := &SecretWatch{
+		Client: metadataClient, Names: s.SecretNames, Namespaces: s.Namespaces, Log: mgr.GetLogger().WithName("secrets"),
+		Changed: func(name types.NamespacedName) {
+			r.Credentials.Forget(name)
+			r.Tracker.wakeUsers(name)
+		},
 	}
 	if err := mgr.Add(watch); err != nil {
 		return fmt.Errorf("add watch on secrets: %w", err)

@@ -17,27 +17,29 @@ func computeStatus(task *v1alpha1.CloudTask, v view) v1alpha1.CloudTaskStatus {
 	s.ObservedGeneration = task.Generation
 	s.Service = serviceOf(task)
 	if id := knownID(task); id != "" {
-		s.TaskID = id
+		s.TaskID = cut(id, maxCode)
 	}
 	applyObservation(&s, v)
 	switch {
 	case v.sighting.Ended:
 		applyEnd(&s, task, v)
 	case v.notFound(gracePeriod(task)):
-		f := v.fault()
-		fail(&s, task, v, v1alpha1.ReasonTaskNotFound, v1alpha1.TaskError{Code: f.code, Message: f.message, RequestID: requestID(v.sighting.Fault.Err)},
-			fmt.Sprintf("%s is not known in %s: the cloud has said so for %s; check the ID, the region and the account", subject(task, s), task.Spec.Region, gracePeriod(task)))
+		applyNotFound(&s, task, v)
 	case overdue(task, v.now) && v.askedSince(deadlineOf(task)):
-		fail(&s, task, v, v1alpha1.ReasonDeadlineExceeded, v1alpha1.TaskError{Code: v1alpha1.ReasonDeadlineExceeded, Message: "the task had not ended when spec.timeout ran out"},
-			fmt.Sprintf("%s had not ended after %s (spec.timeout); it may still end in the cloud", subject(task, s), *task.Spec.Timeout))
+		applyDeadline(&s, task, v)
 	case task.Spec.Suspend:
 		s.LastPollError = nil
-		s.Message = fmt.Sprintf("%s is not asked about while spec.suspend is true", subject(task, s))
-		setConditions(&s, task, v.now, waitingConditions(v1alpha1.ReasonSuspended, s.Message))
+		say(&s, task, v, v1alpha1.ReasonSuspended, waiting(), "%s is not asked about while spec.suspend is true", subject(task, s))
 	default:
 		applyWaiting(&s, task, v)
 	}
 	return s
+}
+
+// say sets the message and the conditions, which repeat it.
+func say(s *v1alpha1.CloudTaskStatus, task *v1alpha1.CloudTask, v view, reason string, to []verdict, format string, args ...any) {
+	s.Message = line(fmt.Sprintf(format, args...))
+	setConditions(s, task.Generation, v.now, reason, to)
 }
 
 // applyObservation takes over what the cloud told of the task's nature and
@@ -93,23 +95,39 @@ func applyEnd(s *v1alpha1.CloudTaskStatus, task *v1alpha1.CloudTask, v view) {
 	o := v.sighting.Observation
 	end := endOf(s, o, v.sighting.Seen)
 	if o.State == tencent.Failed {
-		message := o.Message
-		if message == "" {
-			message = "the cloud gave no cause"
+		cause := o.Message
+		if cause == "" {
+			cause = "the cloud gave no cause"
 		}
-		fail(s, task, v, v1alpha1.ReasonTaskFailed, v1alpha1.TaskError{Code: v1alpha1.ReasonTaskFailed, Message: message, RequestID: o.RequestID},
-			fmt.Sprintf("%s failed: %s", subject(task, *s), message))
-		s.CompletionTime = &end
+		fail(s, v1alpha1.TaskError{Code: v1alpha1.ReasonTaskFailed, Message: cause, RequestID: o.RequestID}, end)
+		say(s, task, v, v1alpha1.ReasonTaskFailed, failed(), "%s failed: %s", subject(task, *s), cause)
 		return
 	}
-	s.Phase, s.Error, s.LastPollError = v1alpha1.PhaseSucceeded, nil, nil
-	s.CompletionTime = &end
+	s.Phase, s.CompletionTime = v1alpha1.PhaseSucceeded, &end
+	s.Error, s.LastPollError = nil, nil
 	if s.Progress != nil {
 		done := int32(100)
 		s.Progress = &done
 	}
-	s.Message = fmt.Sprintf("%s succeeded after %s", subject(task, *s), end.Sub(s.StartTime.Time).Round(time.Second))
-	setConditions(s, task, v.now, succeededConditions(s.Message))
+	say(s, task, v, v1alpha1.ReasonTaskSucceeded, succeeded(), "%s succeeded after %s", subject(task, *s), end.Sub(s.StartTime.Time).Round(time.Second))
+}
+
+// applyNotFound makes an object fail whose task the cloud does not know.
+func applyNotFound(s *v1alpha1.CloudTaskStatus, task *v1alpha1.CloudTask, v view) {
+	f := v.fault()
+	fail(s, v1alpha1.TaskError{Code: f.code, Message: f.message, RequestID: requestID(v.sighting.Fault.Err)}, metav1.NewTime(v.now.Truncate(time.Second)))
+	say(s, task, v, v1alpha1.ReasonTaskNotFound, failed(), "%s is not known in %s: the cloud has said so for %s; check the ID, the region and the account",
+		subject(task, *s), task.Spec.Region, gracePeriod(task))
+}
+
+// applyDeadline makes an object fail whose time is up.
+func applyDeadline(s *v1alpha1.CloudTaskStatus, task *v1alpha1.CloudTask, v view) {
+	text := fmt.Sprintf("%s had not ended after %s (spec.timeout); it may still end in the cloud", subject(task, *s), *task.Spec.Timeout)
+	if f := v.fault(); f != nil {
+		text = fmt.Sprintf("%s was not seen to end within %s (spec.timeout): %s", subject(task, *s), *task.Spec.Timeout, f.said())
+	}
+	fail(s, v1alpha1.TaskError{Code: v1alpha1.ReasonDeadlineExceeded, Message: text}, metav1.NewTime(v.now.Truncate(time.Second)))
+	say(s, task, v, v1alpha1.ReasonDeadlineExceeded, failed(), "%s", text)
 }
 
 // endOf returns when the task ended: the cloud's time if that can be, else when
@@ -122,13 +140,10 @@ func endOf(s *v1alpha1.CloudTaskStatus, o finding, seen time.Time) metav1.Time {
 }
 
 // fail makes the object failed, for good.
-func fail(s *v1alpha1.CloudTaskStatus, task *v1alpha1.CloudTask, v view, reason string, e v1alpha1.TaskError, message string) {
-	now := metav1.NewTime(v.now.Truncate(time.Second))
-	s.Phase, s.CompletionTime, s.LastPollError = v1alpha1.PhaseFailed, &now, nil
-	s.Message = line(message)
-	e.Code, e.Message = cut(e.Code, maxCode), line(e.Message)
-	s.Error = &e
-	setConditions(s, task, v.now, failedConditions(reason, s.Message))
+func fail(s *v1alpha1.CloudTaskStatus, e v1alpha1.TaskError, end metav1.Time) {
+	e.Code, e.Message, e.RequestID = cut(line(e.Code), maxCode), line(e.Message), cut(line(e.RequestID), maxCode)
+	s.Phase, s.CompletionTime = v1alpha1.PhaseFailed, &end
+	s.Error, s.LastPollError = &e, nil
 }
 
 // applyWaiting says what the object waits for, and what is in the way.
@@ -148,72 +163,73 @@ func applyWaiting(s *v1alpha1.CloudTaskStatus, task *v1alpha1.CloudTask, v view)
 
 // applyState says what the latest good answer said.
 func applyState(s *v1alpha1.CloudTaskStatus, task *v1alpha1.CloudTask, v view) {
-	reason := v1alpha1.ReasonRunning
 	s.LastPollError = nil
 	switch o := v.sighting.Observation; {
 	case o.TaskID == "":
-		reason, s.Phase = v1alpha1.ReasonWaitingForTask, v1alpha1.PhasePending
-		s.Message = fmt.Sprintf("no matching task of %s has been found yet", task.Spec.Redis.Latest.InstanceID)
+		s.Phase = v1alpha1.PhasePending
+		say(s, task, v, v1alpha1.ReasonWaitingForTask, reconciling(), "no matching task of %s has been found yet", task.Spec.Redis.Latest.InstanceID)
 	case o.State == tencent.Waiting:
-		reason, s.Phase = v1alpha1.ReasonPending, v1alpha1.PhasePending
-		s.Message = fmt.Sprintf("%s has not started yet", subject(task, *s))
+		s.Phase = v1alpha1.PhasePending
+		say(s, task, v, v1alpha1.ReasonPending, reconciling(), "%s has not started yet", subject(task, *s))
 	default:
 		s.Phase = v1alpha1.PhaseRunning
-		s.Message = fmt.Sprintf("%s is running", subject(task, *s))
+		say(s, task, v, v1alpha1.ReasonRunning, reconciling(), "%s is running", subject(task, *s))
 	}
-	setConditions(s, task, v.now, reconcilingConditions(reason, s.Message))
 }
 
 // applyPersonFault says what a person must mend. It is Stalled once it has
-// lasted; a Stalled found at start stays.
+// lasted; a Stalled found at start stays. Of a run of the same fault the first
+// one's words stay: a number in them must not write the status again and again.
 func applyPersonFault(s *v1alpha1.CloudTaskStatus, task *v1alpha1.CloudTask, v view, fault *trouble) {
-	if e := pollError(s.LastPollError, fault); e != s.LastPollError || !reasonIs(task.Status, fault.reason) {
-		s.Message, s.LastPollError = line(advice(fault)), e
-	}
+	to := reconciling()
 	if fault.lasted >= stallAfter || stalled(task.Status) {
-		setConditions(s, task, v.now, stalledConditions(fault.reason, s.Message))
+		to = stuck()
+	}
+	if reasonIs(task.Status, fault.reason) && sameFault(s.LastPollError, fault) {
+		setConditions(s, task.Generation, v.now, fault.reason, to)
 		return
 	}
-	setConditions(s, task, v.now, reconcilingConditions(fault.reason, s.Message))
+	s.LastPollError = pollError(fault)
+	say(s, task, v, fault.reason, to, "%s", advice(fault))
 }
 
 // applyPassingFault says why there is no answer at present. It does not take
-// back a Stalled: only a good answer does.
+// back a Stalled: only a good answer does. The first of a run of faults stands
+// for all, until another has lasted as long.
 func applyPassingFault(s *v1alpha1.CloudTaskStatus, task *v1alpha1.CloudTask, v view, fault *trouble) {
-	if stalled(task.Status) {
+	reason := fault.reason
+	if reason == v1alpha1.ReasonPending { // that is, not known to the cloud
+		reason = unknownYet(s)
+	}
+	told := s.LastPollError != nil && (reasonIs(task.Status, reason) || fault.alone < passingAfter)
+	if told || stalled(task.Status) {
 		keepWaiting(s, task, v)
 		return
 	}
-	if reasonIs(task.Status, fault.reason) && s.LastPollError != nil {
-		keepWaiting(s, task, v) // the first of a run of faults stands for all
-		return
-	}
-	s.Message, s.LastPollError = line(advice(fault)), pollError(nil, fault)
-	reason := fault.reason
-	if reason == v1alpha1.ReasonPending && s.Phase == v1alpha1.PhaseRunning {
-		reason = v1alpha1.ReasonRunning // it was there before
-	}
-	setConditions(s, task, v.now, reconcilingConditions(reason, s.Message))
+	s.LastPollError = pollError(fault)
+	say(s, task, v, reason, reconciling(), "%s", advice(fault))
 }
 
 // keepWaiting leaves the state as it was: there is no news of it.
 func keepWaiting(s *v1alpha1.CloudTaskStatus, task *v1alpha1.CloudTask, v view) {
 	old := succeededCondition(task.Status)
-	fresh := task.Status.ObservedGeneration < 0
-	if fresh || old == nil || old.Reason == v1alpha1.ReasonSuspended {
-		reason := v1alpha1.ReasonPending
-		if s.Phase == v1alpha1.PhaseRunning {
-			reason = v1alpha1.ReasonRunning
-		}
-		s.Message = fmt.Sprintf("asking the cloud about %s", subject(task, *s))
-		setConditions(s, task, v.now, reconcilingConditions(reason, s.Message))
-		return
+	switch {
+	case task.Status.ObservedGeneration < 0, old == nil, old.Reason == v1alpha1.ReasonSuspended:
+		say(s, task, v, unknownYet(s), reconciling(), "asking the cloud about %s", subject(task, *s))
+	case stalled(task.Status):
+		setConditions(s, task.Generation, v.now, old.Reason, stuck())
+	default:
+		setConditions(s, task.Generation, v.now, old.Reason, reconciling())
 	}
-	if stalled(task.Status) {
-		setConditions(s, task, v.now, stalledConditions(old.Reason, s.Message))
-		return
+}
+
+// unknownYet is the reason while the cloud has not told the state; a task that
+// was seen to run is taken to run.
+func unknownYet(s *v1alpha1.CloudTaskStatus) string {
+	if s.Phase == v1alpha1.PhaseRunning {
+		return v1alpha1.ReasonRunning
 	}
-	setConditions(s, task, v.now, reconcilingConditions(old.Reason, s.Message))
+	return v1alpha1.ReasonPending
 }
 
 func deadlineOf(task *v1alpha1.CloudTask) time.Time {

@@ -71,45 +71,57 @@ func subject(task *v1alpha1.CloudTask, s v1alpha1.CloudTaskStatus) string {
 	}
 }
 
+// said is the fault in the cloud's words, else the operator's.
+func (t *trouble) said() string {
+	if t.code == "" || t.code == t.reason {
+		return t.message
+	}
+	return t.code + ": " + t.message
+}
+
 // advice says what is wrong, and what a person can do about it.
 func advice(t *trouble) string {
-	said := t.message
-	if t.code != "" && t.code != t.reason {
-		said = t.code + ": " + t.message
+	if t.person && t.code == t.reason {
+		return t.message // the operator's own, which says what to do
 	}
 	switch t.reason {
 	case v1alpha1.ReasonAccessDenied:
-		return fmt.Sprintf("Tencent Cloud denies access (%s); put the key or its permissions right, it is tried again within a minute", said)
+		return fmt.Sprintf("Tencent Cloud denies access (%s); put the key or its permissions right, it is tried again within a minute", t.said())
 	case v1alpha1.ReasonInvalidRequest:
-		return fmt.Sprintf("the request cannot succeed (%s); check the region and the service, it is tried again within a minute", said)
+		return fmt.Sprintf("the request cannot succeed (%s); check the region and the service, it is tried again within a minute", t.said())
 	case v1alpha1.ReasonThrottled:
 		return "the quota of calls to Tencent Cloud is used up; polling goes on more slowly"
 	case v1alpha1.ReasonUnrecognizedStatus:
-		return said + "; polling goes on"
+		return t.said() + "; polling goes on"
 	case v1alpha1.ReasonCloudUnavailable:
-		return fmt.Sprintf("no answer from Tencent Cloud (%s); polling goes on", said)
+		return fmt.Sprintf("no answer from Tencent Cloud (%s); polling goes on", t.said())
 	case v1alpha1.ReasonPending:
-		return fmt.Sprintf("the cloud does not know the task yet (%s)", said)
+		return fmt.Sprintf("the cloud does not know the task yet (%s)", t.said())
 	default:
-		return said
+		return t.said()
 	}
 }
 
-// pollError returns the fault for the status. One of the cloud's keeps its first
-// message: a number in it must not write the status again and again.
-func pollError(old *v1alpha1.PollError, t *trouble) *v1alpha1.PollError {
-	e := v1alpha1.PollError{Code: cut(t.code, maxCode), Message: line(t.message)}
-	if old != nil && (*old == e || old.Code == e.Code && t.code != t.reason) {
-		return old
+// pollError is a fault as the status tells it.
+func pollError(t *trouble) *v1alpha1.PollError {
+	return &v1alpha1.PollError{Code: cut(line(t.code), maxCode), Message: line(t.message)}
+}
+
+// sameFault reports whether the status tells of a fault already. Of the cloud's
+// the code counts alone.
+func sameFault(told *v1alpha1.PollError, t *trouble) bool {
+	if told == nil {
+		return false
 	}
-	return &e
+	e := pollError(t)
+	return *told == *e || told.Code == e.Code && t.code != t.reason
 }
 
 // requestID returns the ID of the request that an error answers, if it has one.
 func requestID(err error) string {
 	var e *tencent.Error
 	if errors.As(err, &e) {
-		return cut(e.RequestID, maxCode)
+		return e.RequestID
 	}
 	return ""
 }

@@ -5,7 +5,9 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"cloudtask.dev/cloudtask/api/v1alpha1"
 	"cloudtask.dev/cloudtask/internal/poll"
@@ -20,12 +22,15 @@ type Tracker struct {
 	// Wake is called with the object whose task has news.
 	Wake func(types.NamespacedName)
 
-	mu    sync.Mutex
-	notes map[types.UID]note
+	mu      sync.Mutex
+	objects map[types.NamespacedName]object
 }
 
-// note is what must be remembered of an object between two looks at it.
-type note struct {
+// object is what must be remembered of an unfinished object between two looks
+// at it.
+type object struct {
+	uid    types.UID
+	secret string    // the name of the Secret that may serve it
 	reason string    // of the trouble that keeps its task from being asked about
 	since  time.Time // when that began
 	ended  bool      // its final status is written, though the cache may not have it yet
@@ -35,7 +40,7 @@ type note struct {
 // again and again.
 func (t *Tracker) track(task *v1alpha1.CloudTask, taskID string, k key) {
 	api, ask := t.inquiry(task, taskID)
-	region, name := task.Spec.Region, types.NamespacedName{Namespace: task.Namespace, Name: task.Name}
+	region, name := task.Spec.Region, client.ObjectKeyFromObject(task)
 	job := poll.Task[finding]{
 		ID:      string(task.UID),
 		Lane:    poll.Lane{Credential: k.digest, Host: t.Cloud.Host(api, region), API: string(api)},
@@ -53,75 +58,92 @@ func (t *Tracker) track(task *v1alpha1.CloudTask, taskID string, k key) {
 			Lister: redisListing{cloud: t.Cloud, key: k, region: region, taskID: redisID(taskID)},
 		}
 	}
+	t.change(task, func(o *object) { o.reason = "" })
 	t.Engine.Track(job)
 }
 
 // ageSince is where a task's age counts from until the cloud tells its start. A
-// resumed one is as good as new.
+// resumed one is as good as new: it is since then that the operator is at work.
 func ageSince(task *v1alpha1.CloudTask, now time.Time) time.Time {
+	atWork := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionReconciling)
 	switch {
 	case task.Status.StartTime != nil:
 		return task.Status.StartTime.Time
 	case reasonIs(task.Status, v1alpha1.ReasonSuspended):
 		return now
+	case atWork != nil:
+		return atWork.LastTransitionTime.Time
 	default:
 		return task.CreationTimestamp.Time
 	}
 }
 
 // known returns what is known of an object's task.
-func (t *Tracker) known(uid types.UID) poll.Sighting[finding] {
-	s, _ := t.Engine.Sighting(string(uid))
+func (t *Tracker) known(task *v1alpha1.CloudTask) poll.Sighting[finding] {
+	s, _ := t.Engine.Sighting(string(task.UID))
 	return s
 }
 
-// forget has no more asked about an object's task, and forgets the object.
-func (t *Tracker) forget(uid types.UID) {
-	t.Engine.Forget(string(uid))
+// rest has no more asked about an object's task for the time being.
+func (t *Tracker) rest(task *v1alpha1.CloudTask) { t.Engine.Forget(string(task.UID)) }
+
+// forget forgets the object of a name, and has no more asked about its task.
+func (t *Tracker) forget(name types.NamespacedName) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.notes, uid)
+	uid := t.objects[name].uid
+	delete(t.objects, name)
+	t.mu.Unlock()
+	t.Engine.Forget(string(uid))
 }
 
 // conclude has no more asked about an object whose final status is written.
-func (t *Tracker) conclude(uid types.UID) {
-	t.Engine.Forget(string(uid))
-	t.note(uid, note{ended: true})
+func (t *Tracker) conclude(task *v1alpha1.CloudTask) {
+	t.change(task, func(o *object) { o.ended = true })
+	t.rest(task)
 }
 
 // concluded reports whether an object's final status is written.
-func (t *Tracker) concluded(uid types.UID) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.notes[uid].ended
+func (t *Tracker) concluded(task *v1alpha1.CloudTask) bool {
+	return t.change(task, func(*object) {}).ended
 }
 
 // troubled returns when a trouble began that keeps the task from being asked
-// about; the task is not asked about meanwhile.
-func (t *Tracker) troubled(uid types.UID, reason string, now time.Time) time.Time {
-	t.mu.Lock()
-	n := t.notes[uid]
-	t.mu.Unlock()
-	if n.reason != reason {
-		n = note{reason: reason, since: now}
-		t.note(uid, n)
-	}
-	t.Engine.Forget(string(uid))
-	return n.since
+// about.
+func (t *Tracker) troubled(task *v1alpha1.CloudTask, reason string, now time.Time) time.Time {
+	return t.change(task, func(o *object) {
+		if o.reason != reason {
+			o.reason, o.since = reason, now
+		}
+	}).since
 }
 
-// untroubled forgets an object's trouble.
-func (t *Tracker) untroubled(uid types.UID) { t.note(uid, note{}) }
-
-func (t *Tracker) note(uid types.UID, n note) {
+// change changes what is remembered of an object, and returns it. Another object
+// of the same name has taken the place of the former, which is forgotten.
+func (t *Tracker) change(task *v1alpha1.CloudTask, change func(*object)) object {
+	name := client.ObjectKeyFromObject(task)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if n == (note{}) {
-		delete(t.notes, uid)
-		return
+	o := t.objects[name]
+	if o.uid != task.UID {
+		t.Engine.Forget(string(o.uid))
+		o = object{uid: task.UID}
 	}
-	if t.notes == nil {
-		t.notes = map[types.UID]note{}
+	o.secret = secretName(task)
+	change(&o)
+	if t.objects == nil {
+		t.objects = map[types.NamespacedName]object{}
 	}
-	t.notes[uid] = n
+	t.objects[name] = o
+	return o
+}
+
+// wakeUsers wakes the unfinished objects that a Secret may serve.
+func (t *Tracker) wakeUsers(secret types.NamespacedName) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for name, o := range t.objects {
+		if name.Namespace == secret.Namespace && o.secret == secret.Name && !o.ended {
+			t.Wake(name)
+		}
+	}
 }

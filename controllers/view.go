@@ -30,8 +30,17 @@ const (
 type view struct {
 	now      time.Time
 	sighting poll.Sighting[finding]
-	// trouble is why the cloud is not asked, nil while it is.
+	// idle: the cloud is not asked; trouble is why, nil if it is not to be.
+	idle    bool
 	trouble *trouble
+}
+
+// resting is the view of an object whose task is not asked about. What the cloud
+// said before stands, but not what kept it from saying more.
+func (v view) resting(t *trouble) view {
+	v.idle, v.trouble = true, t
+	v.sighting.Fault = nil
+	return v
 }
 
 // trouble is a fault that keeps the operator from its work.
@@ -42,6 +51,7 @@ type trouble struct {
 	since   time.Time
 	person  bool // must act; else it passes by itself
 	lasted  time.Duration
+	alone   time.Duration // how long it was the only fault
 }
 
 // fault returns what keeps the task from being known: the operator's own
@@ -56,7 +66,7 @@ func (v view) fault() *trouble {
 	if f == nil {
 		return nil
 	}
-	t := &trouble{reason: reasonOf(f), since: f.Since, lasted: f.Last.Sub(f.Failing)}
+	t := &trouble{reason: reasonOf(f), since: f.Since, lasted: f.Last.Sub(f.Failing), alone: f.Last.Sub(f.Since)}
 	t.code, t.message = explain(f.Err, t.reason)
 	switch t.reason {
 	case v1alpha1.ReasonAccessDenied, v1alpha1.ReasonCredentialsNotFound, v1alpha1.ReasonInvalidRequest:
@@ -109,15 +119,30 @@ func (v view) notFound(grace time.Duration) bool {
 	return f != nil && f.Class == poll.Absent && f.Count >= minAbsent && f.Last.Sub(f.Since) >= grace
 }
 
-// askedSince reports whether the cloud was asked after a moment, or had its time
-// to answer.
+// askedSince reports whether the cloud has told of the task as it was after a
+// moment, or had its time to do so.
 func (v view) askedSince(moment time.Time) bool {
-	if v.trouble != nil || v.sighting.Asked.After(moment) {
-		return true
-	}
 	start := moment
 	if v.sighting.Tracked.After(start) {
 		start = v.sighting.Tracked
 	}
-	return v.now.Sub(start) >= lastLook
+	if v.trouble != nil || v.now.Sub(start) >= lastLook {
+		return true
+	}
+	f := v.sighting.Fault
+	switch {
+	case f == nil, f.Class == poll.Unclear:
+		return v.sighting.Observation.Late
+	case f.Class == poll.Throttled, f.Class == poll.Unavailable:
+		return false
+	default:
+		return f.Last.After(moment)
+	}
+}
+
+// failingSince reports whether the cloud was asked after a moment in vain; the
+// engine asks again by itself.
+func (v view) failingSince(moment time.Time) bool {
+	f := v.sighting.Fault
+	return f != nil && f.Last.After(moment)
 }
