@@ -15,8 +15,11 @@ import (
 
 // FuzzAcceptedDecodes: what the API server accepts, Go decodes, and its durations
 // and times parse. One stored object that does not decode would stop the informer
-// for every other object. go test runs the seeds; to look for more:
-// go test -fuzz FuzzAcceptedDecodes ./api/v1alpha1
+// for every other object. go test runs the seeds; to look for more (the requests'
+// own goroutines make coverage vary, so minimizing would take for ever):
+//
+//	KUBEBUILDER_ASSETS=$(hack/assets.sh) go test -run '^$' -fuzz FuzzAcceptedDecodes \
+//	  -fuzzminimizetime 1x -parallel 1 ./api/v1alpha1
 func FuzzAcceptedDecodes(f *testing.F) {
 	for _, spec := range corpus() {
 		f.Add(spec)
