@@ -33,8 +33,9 @@ func startProcess(log string, fail context.CancelCauseFunc, args ...string) (*pr
 	if err != nil {
 		return nil, fmt.Errorf("make a log: %w", err)
 	}
-	defer file.Close()                                                            //nolint:errcheck // The process has its own.
-	cmd := exec.Command("sh", append([]string{"-c", launcher, "sh"}, args...)...) //nolint:gosec // The demo's own program.
+	defer file.Close() //nolint:errcheck // The process has its own.
+	// No context ends it by force: stop asks it to end.
+	cmd := exec.CommandContext(context.Background(), "sh", append([]string{"-c", launcher, "sh"}, args...)...) //nolint:gosec // The demo's own program.
 	cmd.Stdout, cmd.Stderr = file, file
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
 	// A Ctrl-C in the terminal is for the demo, which ends the operator in turn.

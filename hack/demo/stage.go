@@ -50,7 +50,7 @@ func startStage(ctx context.Context, fail context.CancelCauseFunc, out *narrator
 	built := make(chan error, 1)
 	go func() { built <- build(ctx, filepath.Join(s.bin, "cloudtask")) }()
 	s.env, err = testenv.Start(ctx)
-	if err := errors.Join(err, <-built); err != nil {
+	if err := errors.Join(err, awaitBuild(built, out)); err != nil {
 		return s, err
 	}
 	if s.client, err = newClient(s.env); err != nil {
@@ -74,6 +74,21 @@ func build(ctx context.Context, path string) error {
 		return fmt.Errorf("build the operator: %w\n%s", err, output)
 	}
 	return nil
+}
+
+// awaitBuild says from time to time that the build goes on: with a cold cache it
+// takes minutes.
+func awaitBuild(built <-chan error, out *narrator) error {
+	tick := time.NewTicker(10 * time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-built:
+			return err
+		case <-tick.C:
+			out.step("Still building the operator")
+		}
+	}
 }
 
 func newClient(env *testenv.Env) (client.Client, error) {
@@ -115,7 +130,7 @@ func (s *stage) startCloud() error {
 // no key: the operator's comes from the Secret.
 func (s *stage) startOperator(fail context.CancelCauseFunc) (*process, error) {
 	// A log of another demo that still runs stays whole: it only loses its name.
-	if err := errors.Join(os.MkdirAll(filepath.Dir(s.logPath), 0o755), removeAny(s.logPath)); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Dir(s.logPath), 0o750), removeAny(s.logPath)); err != nil {
 		return nil, fmt.Errorf("make the operator's log: %w", err)
 	}
 	return startProcess(s.logPath, fail, filepath.Join(s.bin, "cloudtask"), "manager",
