@@ -86,9 +86,17 @@ func managerCommand() *cobra.Command {
 	return cmd
 }
 
+// withoutBodies keeps the log below verbosity 8, whatever --zap-log-level says:
+// from there on client-go writes what the API server answers, Secrets too.
+func withoutBodies(o *zap.Options) {
+	if o.Level != nil && o.Level.Enabled(zapcore.Level(-8)) {
+		o.Level = zapcore.Level(-7)
+	}
+}
+
 // run runs the operator until it is told to stop.
 func (o *options) run() error {
-	log := zap.New(zap.UseFlagOptions(&o.zap))
+	log := zap.New(zap.UseFlagOptions(&o.zap), withoutBodies)
 	ctrl.SetLogger(log)
 	klog.SetLogger(log)
 	rate, err := rates(o.rates)
