@@ -14,12 +14,19 @@ import (
 // launcher is a shell script that becomes one of the control plane's binaries. It
 // notes the process ID, which envtest keeps to itself, and leaves a watchdog
 // behind: a test binary that panics, times out or is killed cannot stop the
-// servers it started.
+// servers it started, or remove their data.
 const launcher = `#!/bin/sh
 parent=$PPID
 self=$$
 echo $self >%[2]q
-(while kill -0 $parent && kill -0 $self; do sleep 1; done; kill -KILL $self) >/dev/null 2>&1 &
+(
+	while kill -0 $parent; do
+		kill -0 $self || exit
+		sleep 1
+	done
+	kill -KILL $self
+	rm -rf %[3]q
+) >/dev/null 2>&1 &
 exec %[1]q "$@"
 `
 
@@ -33,7 +40,7 @@ func (e *Env) watched(binary string) (string, error) {
 		return "", fmt.Errorf("find %s: %w", binary, err)
 	}
 	path := filepath.Join(e.dir, binary)
-	script := fmt.Sprintf(launcher, target, path+".pid")
+	script := fmt.Sprintf(launcher, target, path+".pid", e.dir)
 	if err := os.WriteFile(path, []byte(script), 0o700); err != nil { //nolint:gosec // It must be executable.
 		return "", fmt.Errorf("write the launcher of %s: %w", binary, err)
 	}

@@ -71,10 +71,14 @@ func (e *Env) start(crds string) error {
 	if err != nil {
 		return err
 	}
+	certs := filepath.Join(e.dir, "certs")
+	if err := os.Mkdir(certs, 0o700); err != nil {
+		return fmt.Errorf("make the directory of certificates: %w", err)
+	}
 	e.control = &envtest.Environment{
 		ControlPlane: envtest.ControlPlane{
-			APIServer:   &envtest.APIServer{Path: apiserver},
-			Etcd:        &envtest.Etcd{Path: etcd},
+			APIServer:   &envtest.APIServer{Path: apiserver, CertDir: certs},
+			Etcd:        &envtest.Etcd{Path: etcd, DataDir: filepath.Join(e.dir, "data")},
 			KubectlPath: filepath.Join(e.assets, "kubectl"),
 		},
 		CRDDirectoryPaths:     []string{crds},
