@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -16,9 +17,10 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
-	infoAPI = "info"
-	listAPI = "list"
-	perPage = 100
+	infoAPI  = "info"
+	otherAPI = "other"
+	listAPI  = "list"
+	perPage  = 100
 )
 
 type state int
@@ -54,12 +56,10 @@ type cloud struct {
 	rtt, listRTT time.Duration
 	limit        map[string]int // calls a calendar second; none: unlimited
 
-	mu       sync.Mutex
-	jobs     map[string]*job
-	order    []*job // by start
-	calls    map[string]int
-	rejected map[string]int
-	window   map[string]counted
+	mu     sync.Mutex
+	jobs   map[string]*job
+	order  []*job // by start
+	window map[string]counted
 
 	// The lies and faults of a test; they replace the honest answer.
 	answer func(key string) (Answer[saying], bool)
@@ -79,14 +79,14 @@ type counted struct {
 type call struct {
 	API, Key string
 	At       time.Time
+	OK       bool // within the quota
 }
 
 func newCloud() *cloud {
 	return &cloud{
 		rtt: 80 * time.Millisecond, listRTT: 200 * time.Millisecond,
 		limit: map[string]int{infoAPI: 20, listAPI: 100},
-		jobs:  map[string]*job{}, calls: map[string]int{}, rejected: map[string]int{},
-		window: map[string]counted{}, hang: map[string]chan struct{}{},
+		jobs:  map[string]*job{}, window: map[string]counted{}, hang: map[string]chan struct{}{},
 	}
 }
 
@@ -130,43 +130,66 @@ func (c *cloud) arrive(ctx context.Context, api, key string, rtt time.Duration) 
 func (c *cloud) count(api, key string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.calls[api]++
-	c.log = append(c.log, call{api, key, time.Now()})
-	limit, limited := c.limit[api]
-	if !limited {
-		return true
-	}
 	w := c.window[api]
 	if s := time.Now().Unix(); s != w.second {
 		w = counted{second: s}
 	}
 	w.n++
 	c.window[api] = w
-	if w.n > limit {
-		c.rejected[api]++
-		return false
-	}
-	return true
+	limit, limited := c.limit[api]
+	ok := !limited || w.n <= limit
+	c.log = append(c.log, call{api, key, time.Now(), ok})
+	return ok
 }
 
-// askedAt returns when a question reached the cloud, since the start.
-func (c *cloud) askedAt(api, key string) (at []time.Time) {
+// tally counts the calls of an API from a time on that match.
+func (c *cloud) tally(api string, from time.Time, matches func(call) bool) (n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, l := range c.log {
-		if l.API == api && (key == "" || l.Key == key) {
-			at = append(at, l.At)
+		if l.API == api && !l.At.Before(from) && matches(l) {
+			n++
 		}
 	}
-	return at
+	return n
+}
+
+func anyCall(call) bool { return true }
+
+func rejected(l call) bool { return !l.OK }
+
+func of(key string) func(call) bool { return func(l call) bool { return l.Key == key } }
+
+// gaps returns the times between the calls about a key.
+func (c *cloud) gaps(api, key string) (gaps []time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var last time.Time
+	for _, l := range c.log {
+		if l.API != api || l.Key != key {
+			continue
+		}
+		if !last.IsZero() {
+			gaps = append(gaps, l.At.Sub(last))
+		}
+		last = l.At
+	}
+	return gaps
+}
+
+// set changes what the cloud does while calls go on.
+func (c *cloud) set(change func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change()
 }
 
 var errCloud = errors.New("the cloud says no")
 
 // ask is the own question of a task.
-func (c *cloud) ask(key string) func(context.Context) Answer[saying] {
+func (c *cloud) ask(api, key string) func(context.Context) Answer[saying] {
 	return func(ctx context.Context) Answer[saying] {
-		ok := c.arrive(ctx, infoAPI, key, c.rtt)
+		ok := c.arrive(ctx, api, key, c.rtt)
 		a := c.tell(key, ok)
 		sleep(ctx, c.rtt/2)
 		return a
@@ -230,6 +253,10 @@ func (c *cloud) listPage(n int, ok bool) Page[saying] {
 			return p
 		}
 	}
+	return c.honestPage(n)
+}
+
+func (c *cloud) honestPage(n int) Page[saying] {
 	now := time.Now()
 	c.order = slices.DeleteFunc(c.order, func(j *job) bool { return !j.runs(now) })
 	if !slices.IsSortedFunc(c.order, byStart) {
@@ -308,6 +335,7 @@ func (l lister) Merge(seen, row saying) saying {
 type tracker struct {
 	*Engine[saying]
 	cloud *cloud
+	keep  bool // track tasks on that have ended
 
 	mu      sync.Mutex
 	changed map[string]int
@@ -316,33 +344,57 @@ type tracker struct {
 
 // learned is how a task's life was seen.
 type learned struct {
-	First  time.Time // of the first answer
-	At     time.Time // of the end
-	Final  saying
-	Looked int
+	First time.Time // of the first answer
+	At    time.Time // of the end
+	Final saying
+}
+
+// inBubble runs a test in simulated time.
+func inBubble(t *testing.T, test func(t *testing.T, c *cloud, tr *tracker)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCloud()
+		tr := newTracker(c)
+		defer tr.Close()
+		test(t, c, tr)
+	})
 }
 
 func newTracker(c *cloud) *tracker {
 	return &tracker{
 		Engine: NewEngine[saying](Options{
 			MinInterval: time.Second, MaxInterval: 10 * time.Second,
-			Rate: func(api string) float64 { return map[string]float64{infoAPI: 18, listAPI: 90}[api] },
+			Rate: func(api string) float64 { return map[string]float64{infoAPI: 18, otherAPI: 18, listAPI: 90}[api] },
 		}),
 		cloud: c, changed: map[string]int{}, learned: map[string]learned{},
 	}
 }
 
 var (
-	infoLane = Lane{Credential: "alice", Host: "redis", API: infoAPI}
-	listLane = Lane{Credential: "alice", Host: "redis", API: listAPI}
+	infoLane  = Lane{Credential: "alice", Host: "redis", API: infoAPI}
+	otherLane = Lane{Credential: "alice", Host: "clb", API: otherAPI}
+	listLane  = Lane{Credential: "alice", Host: "redis", API: listAPI}
 )
 
 // task is how a job is tracked, by its key, in the usual lane without a listing.
 func (tr *tracker) task(j *job) Task[saying] {
 	return Task[saying]{
-		ID: j.key, Lane: infoLane, Since: j.start, Ask: tr.cloud.ask(j.key),
+		ID: j.key, Lane: infoLane, Since: j.start, Ask: tr.cloud.ask(infoAPI, j.key),
 		Changed: func() { go tr.reconcile(j.key) },
 	}
+}
+
+// other is how a job is tracked in another lane of the same credential.
+func (tr *tracker) other(j *job) Task[saying] {
+	t := tr.task(j)
+	t.Lane, t.Ask = otherLane, tr.cloud.ask(otherAPI, j.key)
+	return t
+}
+
+// restored is how a task is tracked that was known before a restart.
+func restored(t Task[saying]) Task[saying] {
+	t.Last = &saying{State: running}
+	return t
 }
 
 // listed is how a job is tracked that is in the listing as well.
@@ -368,7 +420,9 @@ func (tr *tracker) reconcile(id string) {
 	}
 	if s.Ended {
 		l.At, l.Final = time.Now(), s.Observation
-		tr.Forget(id)
+		if !tr.keep {
+			tr.Forget(id)
+		}
 	}
 	tr.learned[id] = l
 }
@@ -383,4 +437,15 @@ func (tr *tracker) changes(id string) int {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	return tr.changed[id]
+}
+
+// fault returns a task's fault without its error.
+func (tr *tracker) fault(id string) Fault {
+	s, _ := tr.Sighting(id)
+	if s.Fault == nil {
+		return Fault{}
+	}
+	f := *s.Fault
+	f.Err = nil
+	return f
 }

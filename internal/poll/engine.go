@@ -103,10 +103,12 @@ func (e *Engine[O]) Forget(id string) {
 func (e *Engine[O]) Hasten(id string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if t := e.tasks[id]; t != nil && !t.ended && !t.pressed() {
-		t.pressedAt = time.Now()
-		t.lane.put(t.ask, urgent, t.pressedAt)
+	t := e.tasks[id]
+	if t == nil || t.ended || t.pressed() && !t.ask.flying {
+		return
 	}
+	t.pressedAt = time.Now()
+	t.lane.put(t.ask, urgent, t.pressedAt)
 }
 
 // Sighting returns what is known of a task, and whether it is tracked.

@@ -81,10 +81,7 @@ func (s scenario) simulate(t testing.TB) verdict {
 	for at := r.ExpFloat64() / rate; at < past; at += r.ExpFloat64() / rate {
 		j := add(began.Add(-time.Duration((past - at) * float64(time.Second))))
 		if j.end.After(began) {
-			last := saying{State: running}
-			task := s.track(tr, c.add(j))
-			task.Last = &last
-			tr.Track(task)
+			tr.Track(restored(s.track(tr, c.add(j))))
 		}
 	}
 	var jobs []*job
@@ -153,7 +150,7 @@ func (s scenario) judge(tr *tracker, created []*job, warm time.Time) (v verdict)
 			v.listCalls += 1 / float64(v.ends)
 		}
 	}
-	v.rejected = tr.cloud.rejected[infoAPI] + tr.cloud.rejected[listAPI]
+	v.rejected = tr.cloud.tally(infoAPI, time.Time{}, rejected) + tr.cloud.tally(listAPI, time.Time{}, rejected)
 	return v
 }
 
@@ -172,6 +169,58 @@ func redis(n int, seed uint64, run time.Duration) scenario {
 	return scenario{law: redisLaw, mean: 937, running: n, listed: true, seed: seed, warm: time.Minute, run: run}
 }
 
+func TestPolicy(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		scenario
+		mean, p99, first99, info, list float64 // at most; 0: no bound
+	}{
+		"CLB30": {
+			reason:   "2.7 ends a second leave quota enough for first looks",
+			scenario: clb(30, 1, 15*time.Minute),
+			mean:     1.25, p99: 4.5, first99: 0.5,
+		},
+		"CLB60":  {reason: "the quota is used up", scenario: clb(60, 1, 10*time.Minute), mean: 2.2},
+		"CLB100": {reason: "two calls a task", scenario: clb(100, 1, 10*time.Minute), mean: 3.7},
+		"CLB160": {reason: "near the end of what the quota allows at all", scenario: clb(160, 1, 10*time.Minute), mean: 14},
+		"Redis100": {
+			reason:   "a single page tells of all",
+			scenario: redis(100, 1, 30*time.Minute),
+			mean:     1.6, p99: 3, first99: 0.5,
+		},
+		"Redis1000": {
+			reason:   "sweeps tell of the ends",
+			scenario: redis(1000, 1, 10*time.Minute),
+			mean:     1.65, p99: 3, first99: 0.5, info: 3.3, list: 6.5,
+		},
+		"Redis4000": {
+			reason:   "sweeps of forty pages",
+			scenario: redis(4000, 1, 2*time.Minute),
+			mean:     2.2, p99: 3.5,
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			var v verdict
+			synctest.Test(t, func(t *testing.T) { v = tc.simulate(t) })
+			if v.ends == 0 || v.wrong+v.unseen+v.rejected > 0 {
+				t.Errorf("%s: %d ends, %d of them wrong, %d unseen, %d calls rejected", tc.reason, v.ends, v.wrong, v.unseen, v.rejected)
+			}
+			for _, b := range []struct {
+				name      string
+				got, most float64
+			}{
+				{"mean lag", v.mean, tc.mean}, {"p99 lag", v.p99, tc.p99}, {"p99 first answer", v.first99, tc.first99},
+				{"own questions a task", v.infoCalls, tc.info}, {"list calls a task", v.listCalls, tc.list},
+			} {
+				if b.most > 0 && b.got > b.most {
+					t.Errorf("%s: %s %.2f, want at most %.2f", tc.reason, b.name, b.got, b.most)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkPolicy reports the lag of the policy in simulated seconds.
 func BenchmarkPolicy(b *testing.B) {
 	for _, c := range []struct {
@@ -186,7 +235,7 @@ func BenchmarkPolicy(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			for b.Loop() {
-				v := c.inBubble(b)
+				v := c.benchmark(b)
 				b.ReportMetric(v.mean, "mean-s")
 				b.ReportMetric(v.p50, "p50-s")
 				b.ReportMetric(v.p90, "p90-s")
@@ -203,8 +252,8 @@ func BenchmarkPolicy(b *testing.B) {
 	}
 }
 
-// inBubble simulates in a bubble of its own; synctest has none for benchmarks.
-func (s scenario) inBubble(b *testing.B) (v verdict) {
+// benchmark simulates in a bubble of its own; synctest has none for benchmarks.
+func (s scenario) benchmark(b *testing.B) (v verdict) {
 	all := func(string, string) (bool, error) { return true, nil }
 	ok := testing.RunTests(all, []testing.InternalTest{{Name: b.Name(), F: func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) { v = s.simulate(t) })

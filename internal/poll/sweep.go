@@ -249,7 +249,8 @@ func (e *Engine[O]) safePage(ctx context.Context, lister Lister[O], n int) (p Pa
 }
 
 // settleRow takes in that a task is listed as not ended, and puts its own
-// question off: as long as sweeps go on, they tell.
+// question off: as long as sweeps go on, they tell. A first look that goes ahead
+// is made all the same, since rows do not tell everything.
 func (e *Engine[O]) settleRow(t *tracked[O], row O, now time.Time) {
 	if t.ended || t.wants == ending {
 		return
@@ -261,7 +262,7 @@ func (e *Engine[O]) settleRow(t *tracked[O], row O, now time.Time) {
 	if t.detail.index >= 0 {
 		t.group.lane.put(t.detail, regular, lapse)
 	}
-	if !t.pressed() && !e.blocked(t) {
+	if t.ask.rank != first && !t.pressed() && !e.blocked(t) {
 		t.lane.queue.put(t.ask, regular, later(lapse, now.Add(e.interval(t, now))))
 	}
 }

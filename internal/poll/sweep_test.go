@@ -1,0 +1,338 @@
+package poll
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+func (c *cloud) addForeign(n int) {
+	for i := range n {
+		c.addJob(fmt.Sprint("foreign ", i), 100*time.Hour)
+	}
+}
+
+func TestSweepWhereItIsWorthIt(t *testing.T) {
+	cases := map[string]struct {
+		reason        string
+		watched, size int           // tasks, and tasks listed in all
+		cadence       time.Duration // 0: not swept
+	}{
+		"One":     {"a lone task is looked at by itself", 1, 1, 0},
+		"Two":     {"a page tells of both", 2, 2, 2 * time.Second},
+		"Even":    {"four pages for eight tasks", 8, 400, 2 * time.Second},
+		"Foreign": {"four pages for seven tasks", 7, 400, 0},
+		"Many":    {"fifty pages a second", 300, 15000, 3 * time.Second},
+		"TooMany": {"a hundred pages more than the tasks are worth", 300, 15100, 0},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, c *cloud, tr *tracker) {
+				c.addForeign(tc.size - tc.watched)
+				for i := range tc.watched {
+					tr.Track(tr.listed(c.addJob(fmt.Sprint(i), 100*time.Hour)))
+				}
+				time.Sleep(20 * time.Second)
+				from := time.Now()
+				time.Sleep(2 * time.Minute)
+				n := c.tally(listAPI, from, of("page 0"))
+				if tc.cadence == 0 {
+					if n > 2 {
+						t.Errorf("%s: its size was asked for %d times in two minutes", tc.reason, n)
+					}
+					return
+				}
+				if want := int(2 * time.Minute / tc.cadence); n < want-1 || n > want+1 {
+					t.Errorf("%s: swept %d times in two minutes, want %d", tc.reason, n, want)
+				}
+				if n := c.tally(listAPI, from, anyCall); n > 120*pagesPerSecond+160 {
+					t.Errorf("%s: %d pages in two minutes", tc.reason, n)
+				}
+				for i := range tc.watched {
+					if s, _ := tr.Sighting(fmt.Sprint(i)); time.Since(s.Seen) > tc.cadence+time.Second {
+						t.Fatalf("task %d seen %v ago", i, time.Since(s.Seen))
+					}
+				}
+				if n := c.tally(infoAPI, from, anyCall); n > 2 {
+					t.Errorf("%s: %d own questions while sweeps tell", tc.reason, n)
+				}
+			})
+		})
+	}
+}
+
+func TestMissingIsAskedAheadOfEverything(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cloud, tr *tracker) {
+		tr.trackOld(1000) // the lane is a minute behind
+		for i := range 100 {
+			d := time.Hour
+			if i == 0 {
+				d = 5 * time.Minute
+			}
+			tr.Track(tr.listed(c.addJob(fmt.Sprint(i), d)))
+		}
+		time.Sleep(6 * time.Minute)
+		l := tr.end("0")
+		if lag := l.At.Sub(c.jobs["0"].end); l.Final.State != succeeded || lag > 3*time.Second {
+			t.Errorf("learnt %v after the end: %+v", lag, l.Final)
+		}
+	})
+}
+
+func TestIncompleteSweepProvesNothing(t *testing.T) {
+	for _, class := range []Class{Unavailable, Throttled} {
+		t.Run(fmt.Sprint(class), func(t *testing.T) {
+			inBubble(t, func(t *testing.T, c *cloud, tr *tracker) {
+				now := time.Now()
+				for i := range 200 { // due every 100 s
+					tr.Track(restored(tr.listed(c.add(&job{key: fmt.Sprint(i), start: now.Add(-10 * time.Hour), end: now.Add(time.Hour)}))))
+				}
+				time.Sleep(30 * time.Second)
+				c.set(func() {
+					c.page = func(n int) (Page[saying], bool) {
+						if n == 0 {
+							return Page[saying]{Pages: 2}, true
+						}
+						return Page[saying]{Class: class}, true
+					}
+				})
+				from := time.Now()
+				time.Sleep(30 * time.Second)
+				if n := c.tally(infoAPI, from, anyCall); n > 0 {
+					t.Errorf("%d questions about tasks missing from half a listing", n)
+				}
+			})
+		})
+	}
+}
+
+// TestListingThatLies: whatever the listing says, every task's outcome is right
+// and comes in time, and its own question is not asked too often.
+func TestListingThatLies(t *testing.T) {
+	const ownTimes = 11 * time.Second // the longest interval, and what the lane takes
+	sweep := 0
+	cases := map[string]struct {
+		reason string
+		lie    func(c *cloud)
+		lag    time.Duration // at most
+		calls  int           // of a task's own question, at most
+	}{
+		"Honest": {"nothing to defend against", func(*cloud) {}, 3500 * time.Millisecond, 4},
+		"SkippedRows": {
+			"rows move between pages while they are read",
+			func(c *cloud) {
+				c.page = func(n int) (Page[saying], bool) {
+					sweep++
+					p := c.honestPage(n)
+					if len(p.Rows) > 0 {
+						k := sweep % len(p.Rows)
+						p.Rows = append(p.Rows[:k:k], p.Rows[k+1:]...)
+					}
+					return p, true
+				}
+			}, ownTimes, 20,
+		},
+		"Duplicates": {
+			"rows come twice",
+			func(c *cloud) {
+				c.page = func(n int) (Page[saying], bool) {
+					p := c.honestPage(n)
+					p.Rows = append(p.Rows, p.Rows...)
+					return p, true
+				}
+			}, 3500 * time.Millisecond, 4,
+		},
+		"ListedLate": {
+			"a new task is not in the listing at first",
+			func(c *cloud) {
+				for _, j := range c.jobs {
+					j.listedAt = j.start.Add(20 * time.Second)
+				}
+			}, 3500 * time.Millisecond, 22,
+		},
+		"Empty": {
+			"the listing says that nothing is running",
+			func(c *cloud) { c.page = func(int) (Page[saying], bool) { return Page[saying]{}, true } },
+			ownTimes, 40,
+		},
+		"Huge": {
+			"the listing says that it never ends",
+			func(c *cloud) {
+				c.page = func(n int) (Page[saying], bool) {
+					p := c.honestPage(n)
+					p.Pages = 1 << 60
+					return p, true
+				}
+			}, ownTimes, 40,
+		},
+		"Negative": {
+			"a size that cannot be",
+			func(c *cloud) {
+				c.page = func(n int) (Page[saying], bool) {
+					p := c.honestPage(n)
+					p.Pages = -1 << 60
+					return p, true
+				}
+			}, ownTimes, 40,
+		},
+		"Growing": {
+			"each page says that there is one more",
+			func(c *cloud) {
+				c.page = func(n int) (Page[saying], bool) {
+					p := c.honestPage(n)
+					p.Pages = n + 2
+					return p, true
+				}
+			}, ownTimes, 40,
+		},
+		"Panic": {
+			"a page that cannot be handled",
+			func(c *cloud) { c.page = func(int) (Page[saying], bool) { panic("odd page") } },
+			ownTimes, 40,
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, c *cloud, tr *tracker) {
+				for i := range 60 {
+					j := c.addJob(fmt.Sprint(i), time.Duration(5+3*i)*time.Second)
+					j.fails = i%3 == 0
+				}
+				for i := range 5 { // to the last there is something to sweep
+					c.addJob(fmt.Sprint("long ", i), time.Hour)
+				}
+				tc.lie(c)
+				for _, j := range c.order {
+					tr.Track(tr.listed(j))
+				}
+				time.Sleep(5 * time.Minute)
+				for i := range 60 {
+					j := c.jobs[fmt.Sprint(i)]
+					l := tr.end(j.key)
+					if l.Final.State != j.outcome() {
+						t.Errorf("%s: task %s is %+v, want %v", tc.reason, j.key, l.Final, j.outcome())
+						continue
+					}
+					if lag := l.At.Sub(j.end); lag < 0 || lag > tc.lag {
+						t.Errorf("%s: task %s learnt %v after its end", tc.reason, j.key, lag)
+					}
+					if j.calls > tc.calls {
+						t.Errorf("%s: task %s asked about %d times", tc.reason, j.key, j.calls)
+					}
+				}
+				if n := c.tally(listAPI, time.Time{}, anyCall); n > 5*60*30 {
+					t.Errorf("%s: %d calls of the listing in 5 minutes", tc.reason, n)
+				}
+			})
+		})
+	}
+}
+
+func TestListedForEver(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cloud, tr *tracker) {
+		for i := range 200 {
+			j := c.addJob(fmt.Sprint(i), 100*time.Hour)
+			if i < 3 {
+				j.end, j.stuck, j.fails = j.start.Add(time.Duration(i+1)*7*time.Minute), true, i == 2
+			}
+			tr.Track(tr.listed(j))
+		}
+		time.Sleep(45 * time.Minute)
+		for i := range 3 {
+			j := c.jobs[fmt.Sprint(i)]
+			l := tr.end(j.key)
+			if l.Final.State != j.outcome() {
+				t.Errorf("task %d: %+v", i, l)
+			}
+			if lag := l.At.Sub(j.end); lag > spareInterval+15*time.Second {
+				t.Errorf("task %d learnt %v after its end", i, lag)
+			}
+		}
+		if n := c.jobs["100"].calls; n < 4 || n > 6 {
+			t.Errorf("a running task was asked about %d times in 45 minutes, want each %v", n, spareInterval)
+		}
+	})
+}
+
+func TestManyEndsAtOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cloud, tr *tracker) {
+		for i := range 600 {
+			j := c.addJob(fmt.Sprint(i), 2*time.Minute)
+			if i >= 500 {
+				j.end = j.start.Add(time.Hour)
+			}
+			j.fails = i%20 == 0
+			tr.Track(tr.listed(j))
+		}
+		time.Sleep(110 * time.Second)
+		from := time.Now()
+		time.Sleep(time.Minute)
+		failures, last := 0, time.Duration(0)
+		for i := range 500 {
+			j := c.jobs[fmt.Sprint(i)]
+			l := tr.end(j.key)
+			if l.Final.State != j.outcome() {
+				t.Fatalf("task %d: %+v", i, l)
+			}
+			last = max(last, l.At.Sub(j.end))
+			if j.fails {
+				failures++
+			}
+		}
+		if last > 12*time.Second { // one by one it would be half a minute
+			t.Errorf("the last of 500 ends was learnt after %v", last)
+		}
+		if n := c.tally(infoAPI, from, anyCall); n > failures+60 {
+			t.Errorf("%d own questions, want the failures (%d) and what the lane can do in a second", n, failures)
+		}
+		if n := c.tally(infoAPI, from, rejected) + c.tally(listAPI, from, rejected); n > 0 {
+			t.Errorf("%d calls rejected", n)
+		}
+	})
+}
+
+func TestRestart(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cloud, tr *tracker) {
+		now := time.Now()
+		for i := range 10_000 {
+			tr.Track(restored(tr.listed(c.add(&job{
+				key: fmt.Sprint(i), start: now.Add(-time.Duration(i) * time.Second / 2), end: now.Add(time.Hour),
+			}))))
+		}
+		time.Sleep(8 * time.Second)
+		for i := range 10_000 {
+			if s, _ := tr.Sighting(fmt.Sprint(i)); s.Seen.IsZero() || s.Fault != nil {
+				t.Fatalf("task %d is not known again: %+v", i, s)
+			}
+		}
+		if n := c.tally(infoAPI, time.Time{}, rejected) + c.tally(listAPI, time.Time{}, rejected); n > 0 {
+			t.Errorf("%d calls rejected", n)
+		}
+	})
+}
+
+// BenchmarkRow is one row of a sweep in a lane of 10,000 tasks.
+func BenchmarkRow(b *testing.B) {
+	c := newCloud()
+	tr := newTracker(c)
+	defer tr.Close()
+	g := &group[saying]{rows: map[string][]*tracked[saying]{}, tasks: map[*tracked[saying]]struct{}{}, pages: 100}
+	l := newLane[saying](infoLane, 18, time.Now())
+	for i := range 10_000 {
+		key := fmt.Sprint(i)
+		task := tr.listed(c.addJob(key, 100*time.Hour))
+		task.Changed = func() {}
+		tt := &tracked[saying]{Task: task, lane: l, ask: newEntry(key)}
+		tt.group, tt.detail = g, newEntry(key)
+		l.put(tt.ask, regular, time.Now().Add(time.Minute))
+		g.rows[key], g.tasks[tt] = []*tracked[saying]{tt}, struct{}{}
+	}
+	rows := make([]Row[saying], perPage)
+	for i := range rows {
+		rows[i] = Row[saying]{fmt.Sprint(i * 97), saying{State: running}}
+	}
+	for b.Loop() {
+		tr.take(g, rows)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(rows)), "ns/row")
+}
