@@ -18,13 +18,14 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/go-logr/logr"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
 	"cloudtask.dev/cloudtask/api/v1alpha1"
 	"cloudtask.dev/cloudtask/internal/testenv"
@@ -99,7 +100,8 @@ func choose(only string, quick bool) (batches [][]scenario, scale bool, err erro
 
 // newBench starts a control plane and compiles the operator.
 func newBench(ctx context.Context, seed uint64) (b *bench, stop func() error, err error) {
-	ctrl.SetLogger(zap.New(zap.WriteTo(os.Stderr)))
+	ctrl.SetLogger(logr.Discard()) // what goes wrong is returned
+	klog.SetLogger(logr.Discard())
 	var printing sync.Mutex
 	began := time.Now()
 	b = &bench{seed: seed, say: func(format string, args ...any) {
@@ -137,26 +139,24 @@ func newBench(ctx context.Context, seed uint64) (b *bench, stop func() error, er
 func (b *bench) runAll(ctx context.Context, batches [][]scenario) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var failed error
 	for _, batch := range batches {
-		trials, ctx := errgroup.WithContext(ctx)
+		var trials errgroup.Group
 		for _, s := range batch {
 			trials.Go(func() error {
-				if err := b.run(ctx, s); err != nil {
+				err := b.run(ctx, s)
+				if err != nil {
+					cancel() // all others
 					return fmt.Errorf("%s: %w", s.name, err)
 				}
 				return nil
 			})
 		}
-		if failed = trials.Wait(); failed != nil {
-			cancel()
-			break
+		if err := trials.Wait(); err != nil {
+			_ = b.background.Wait() // cancelled
+			return err
 		}
 	}
-	if err := b.background.Wait(); failed == nil {
-		failed = err
-	}
-	return failed
+	return b.background.Wait()
 }
 
 func (r *results) save(path string) error {

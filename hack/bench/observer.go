@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -16,10 +16,12 @@ import (
 
 // observer is a client that watches the objects, as a waiter does.
 type observer struct {
-	stop context.CancelFunc
-	done chan error
+	stop    context.CancelFunc
+	done    chan struct{}
+	version string // of the latest event
 
 	mu       sync.Mutex
+	failure  error
 	seen     map[string]*seen // by the object's name
 	writes   int              // of any status
 	progress int              // of them, those that changed only the progress
@@ -35,35 +37,63 @@ type seen struct {
 	status   *v1alpha1.CloudTaskStatus
 }
 
-// observe watches the objects with a label until the observer is closed.
+// observe watches the objects with some labels until the observer is closed.
 func observe(ctx context.Context, c client.WithWatch, labels client.MatchingLabels) (*observer, error) {
 	ctx, stop := context.WithCancel(ctx)
-	watcher, err := c.Watch(ctx, &v1alpha1.CloudTaskList{}, labels)
+	o := &observer{stop: stop, done: make(chan struct{}), seen: map[string]*seen{}}
+	watcher, err := o.watch(ctx, c, labels)
 	if err != nil {
 		stop()
-		return nil, fmt.Errorf("watch objects: %w", err)
+		return nil, err
 	}
-	o := &observer{stop: stop, done: make(chan error, 1), seen: map[string]*seen{}}
 	go func() {
-		defer watcher.Stop()
-		o.done <- o.follow(ctx, watcher)
+		defer close(o.done)
+		err := o.follow(ctx, c, labels, watcher)
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.failure = err
 	}()
 	return o, nil
 }
 
-func (o *observer) follow(ctx context.Context, watcher watch.Interface) error {
+// watch goes on where the last watch ended.
+func (o *observer) watch(ctx context.Context, c client.WithWatch, labels client.MatchingLabels) (watch.Interface, error) {
+	at := &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: o.version}}
+	watcher, err := c.Watch(ctx, &v1alpha1.CloudTaskList{}, labels, at)
+	if err != nil {
+		return nil, fmt.Errorf("watch objects: %w", err)
+	}
+	return watcher, nil
+}
+
+// follow takes events in. The API server ends a watch now and then.
+func (o *observer) follow(ctx context.Context, c client.WithWatch, labels client.MatchingLabels, watcher watch.Interface) error {
+	for {
+		err := o.drain(watcher)
+		watcher.Stop()
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if watcher, err = o.watch(ctx, c, labels); err != nil {
+			return err
+		}
+	}
+}
+
+func (o *observer) drain(watcher watch.Interface) error {
 	for event := range watcher.ResultChan() {
 		now := time.Now()
 		task, ok := event.Object.(*v1alpha1.CloudTask)
-		if !ok && ctx.Err() == nil {
+		if !ok {
 			return fmt.Errorf("watch objects: %v", event.Object)
 		}
-		if ok && event.Type != watch.Deleted {
+		o.version = task.ResourceVersion
+		if event.Type != watch.Deleted {
 			o.take(task, now)
 		}
-	}
-	if ctx.Err() == nil {
-		return errors.New("watch objects: the API server ended the watch")
 	}
 	return nil
 }
@@ -115,8 +145,16 @@ func (o *observer) counts() (writes, progress int) {
 	return o.writes, o.progress
 }
 
-// close ends the watch; an error says that it had ended before.
+// err is why the watch has ended, nil while it goes on.
+func (o *observer) err() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.failure
+}
+
+// close ends the watch; an error says that it ended before.
 func (o *observer) close() error {
 	o.stop()
-	return <-o.done
+	<-o.done
+	return o.err()
 }

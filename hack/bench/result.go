@@ -153,7 +153,7 @@ func (t *trial) judge(r *Result, counted []*job, from, to, notBefore time.Time) 
 	}
 	r.perTask(len(counted))
 	r.Lag, r.First = lagOf(lags), lagOf(firsts)
-	r.Bound, r.BoundNote = t.bound(t.jobs)
+	r.Bound, r.BoundNote = t.bound(counted)
 }
 
 func (t *trial) judgeEnd(r *Result, j *job, s seen) {
@@ -193,5 +193,5 @@ func (t *trial) judgeBaseline(r *Result, counted []*job, all []*baseline, from, 
 	}
 	r.perTask(len(counted))
 	r.Lag, r.First = lagOf(lags), lagOf(firsts)
-	r.Bound, r.BoundNote = t.bound(t.jobs)
+	r.Bound, r.BoundNote = t.bound(counted)
 }

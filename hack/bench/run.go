@@ -46,6 +46,7 @@ type trial struct {
 	begin    time.Time
 	jobs     []job
 	labels   map[string]string
+	selector string // of the operator's objects
 	cloud    *fakecloud.Cloud
 	url      string
 	sweep    *sweepLog
@@ -62,10 +63,7 @@ type trial struct {
 // run measures a scenario and the baselines beside it; the baselines may go on
 // in the background.
 func (b *bench) run(ctx context.Context, s scenario) error {
-	t := &trial{bench: b, scenario: s, labels: map[string]string{label: s.name}, createdAt: map[string]time.Time{}}
-	expected := s.running * s.accounts
-	t.begin = time.Now().Add(5*time.Second + time.Duration(expected)*time.Second/loadRate)
-	t.jobs = s.plan(t.begin, b.seed)
+	t := b.newTrial(s)
 	defer t.close()
 	if err := t.setUp(ctx); err != nil {
 		return err
@@ -78,6 +76,15 @@ func (b *bench) run(ctx context.Context, s scenario) error {
 		return t.measureRestart(ctx)
 	}
 	return t.measure(ctx)
+}
+
+// newTrial draws the tasks of a scenario, and says when it begins.
+func (b *bench) newTrial(s scenario) *trial {
+	t := &trial{bench: b, scenario: s, labels: map[string]string{label: s.name}, createdAt: map[string]time.Time{}}
+	t.selector = label + "=" + s.name
+	t.begin = time.Now().Add(5*time.Second + time.Duration(s.running*s.accounts)*time.Second/loadRate)
+	t.jobs = s.plan(t.begin, b.seed)
+	return t
 }
 
 // setUp starts the cloud, loads what runs already, and starts the operator.
@@ -100,7 +107,7 @@ func (t *trial) setUp(ctx context.Context) (err error) {
 	}
 	var done atomic.Int64
 	stop := t.tell(ctx, func() string { return fmt.Sprintf("loading %d of %d running tasks", done.Load(), len(running)) })
-	err = load(ctx, t.client, t.labels, running, &done)
+	err = load(ctx, t.client, t.labels, running, (*job).status, &done)
 	stop()
 	if err != nil {
 		return err
@@ -109,7 +116,7 @@ func (t *trial) setUp(ctx context.Context) (err error) {
 }
 
 func (t *trial) startOperator() (err error) {
-	t.operator, err = startOperator(t.binary, t.env.Kubeconfig, label+"="+t.name, t.url)
+	t.operator, err = startOperator(t.binary, t.env.Kubeconfig, t.selector, t.url)
 	return err
 }
 
@@ -261,6 +268,9 @@ func (t *trial) runningAt(at time.Time) int {
 func (t *trial) awaitEnds(ctx context.Context, jobs []*job, deadline time.Time) error {
 	for _, j := range jobs {
 		for t.observer.of(j.name).ended.IsZero() && time.Now().Before(deadline) {
+			if err := t.observer.err(); err != nil {
+				return err
+			}
 			if err := pause(ctx, time.Now().Add(100*time.Millisecond)); err != nil {
 				return err
 			}

@@ -101,9 +101,11 @@ func (j *job) object(labels map[string]string) *v1alpha1.CloudTask {
 	return task
 }
 
-// load creates the objects of tasks that run already, with the status that an
-// operator gave them before.
-func load(ctx context.Context, c client.Client, labels map[string]string, jobs []*job, done *atomic.Int64) error {
+// statusAt is the status that an operator has given a task by some moment.
+type statusAt func(*job, time.Time) v1alpha1.CloudTaskStatus
+
+// load creates the objects of tasks that are not new, with their status.
+func load(ctx context.Context, c client.Client, labels map[string]string, jobs []*job, status statusAt, done *atomic.Int64) error {
 	calls, ctx := errgroup.WithContext(ctx)
 	calls.SetLimit(creators)
 	for _, j := range jobs {
@@ -112,7 +114,7 @@ func load(ctx context.Context, c client.Client, labels map[string]string, jobs [
 			if err := c.Create(ctx, task); err != nil {
 				return fmt.Errorf("create object: %w", err)
 			}
-			task.Status = j.status(time.Now())
+			task.Status = status(j, time.Now())
 			if err := c.Status().Update(ctx, task); err != nil {
 				return fmt.Errorf("write status: %w", err)
 			}
@@ -135,8 +137,7 @@ func (j *job) status(now time.Time) v1alpha1.CloudTaskStatus {
 	if j.service == "redis" {
 		s.CloudStatus, s.ResourceIDs = "running", []string{"crs-" + j.id}
 		s.TaskType, s.Message = "Redis cache purge process", "Redis task "+j.id+" is running"
-		done := int32(20*now.Sub(j.start)/j.end.Sub(j.start)) * 5
-		done = min(done, 95)
+		done := max(min(int32(20*now.Sub(j.start)/j.end.Sub(j.start))*5, 95), 0)
 		s.Progress = &done
 	}
 	s.Conditions = conditions(now, v1alpha1.ReasonRunning, s.Message, map[string]metav1.ConditionStatus{
