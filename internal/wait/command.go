@@ -20,8 +20,15 @@ import (
 
 type options struct {
 	kubeconfig, context, namespace string
+	until                          string // forSucceeded, also if empty, or forAnswered
 	timeout, stalledAfter          time.Duration
 }
+
+// What may be waited for.
+const (
+	forSucceeded = "succeeded"
+	forAnswered  = "answered"
+)
 
 // NewCommand returns the command "wait". Its errors say what to do about them
 // in further lines, and are for cobra to print; ExitCode gives their status.
@@ -33,8 +40,12 @@ func NewCommand() *cobra.Command {
 		Long: `Wait until all the CloudTasks named have succeeded; the first failure ends the
 wait. NAME may also be written ct/NAME or cloudtask/NAME.
 
+With --for=answered, wait only until the operator has looked at each of them and
+has written a status for its present spec, whatever that says: to see that the
+operator works.
+
 Exit status:
-  0  all succeeded
+  0  all succeeded, or were answered
   1  a task failed
   2  the timeout ran out first
   3  anything else: wrong usage, no answer from the API server, an object that
@@ -56,6 +67,7 @@ Needs the verbs list and watch on cloudtasks; a Role may name the objects
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "path of the kubeconfig; default: KUBECONFIG, ~/.kube/config, or in a pod its service account")
 	f.StringVar(&o.context, "context", "", "context of the kubeconfig; default: the current one")
 	f.StringVarP(&o.namespace, "namespace", "n", "", "namespace of the CloudTasks; default: the context's, or in a pod its own")
+	f.StringVar(&o.until, "for", forSucceeded, "what to wait for: succeeded, or answered, that is, looked at by the operator")
 	f.DurationVar(&o.timeout, "timeout", 30*time.Minute, "how long to wait for all of them together; 0 looks once")
 	f.DurationVar(&o.stalledAfter, "stalled-after", time.Minute, "how long a task may be stalled, that is, need a person to act; 0 gives up at once")
 	return cmd
@@ -69,6 +81,9 @@ func usageError(cmd *cobra.Command, err error) error {
 func (o options) validate(args []string) ([]string, error) {
 	if len(args) == 0 {
 		return nil, errors.New("name the CloudTasks to wait for, for example ct/flush-cache-18215")
+	}
+	if o.until != "" && o.until != forSucceeded && o.until != forAnswered {
+		return nil, fmt.Errorf("--for %q is not known: write %s or %s", o.until, forSucceeded, forAnswered)
 	}
 	if o.timeout < 0 {
 		return nil, fmt.Errorf("--timeout %s is negative: write a duration such as 30m, or 0 to look once", o.timeout)

@@ -39,6 +39,7 @@ func TestValidate(t *testing.T) {
 		"Capitals":     {reason: "no object has such a name", args: []string{"Foo"}, err: `"Foo" is not the name`},
 		"Timeout":      {reason: "no negative time", opts: options{timeout: -1}, args: []string{"a"}, err: "--timeout -1ns is negative"},
 		"StalledAfter": {reason: "no negative time", opts: options{stalledAfter: -time.Second}, args: []string{"a"}, err: "--stalled-after -1s is negative"},
+		"For":          {reason: "two things can be waited for", opts: options{until: "ready"}, args: []string{"a"}, err: `--for "ready" is not known: write succeeded or answered`},
 		"Namespace":    {reason: "no path", opts: options{namespace: "../x"}, args: []string{"a"}, err: `--namespace "../x"`},
 	}
 	for name, tc := range cases {

@@ -33,6 +33,7 @@ type verdict struct {
 	suspended bool // by the spec
 	unseen    bool // the operator has never looked at it
 	outdated  bool // the status answers an older spec
+	answered  bool // the status answers this spec, whatever it says
 }
 
 func judge(task *v1alpha1.CloudTask) verdict {
@@ -45,6 +46,7 @@ func judge(task *v1alpha1.CloudTask) verdict {
 		unseen:    status.ObservedGeneration < 0 || len(status.Conditions) == 0,
 	}
 	v.outdated = !v.unseen && !answers(task, status.ObservedGeneration)
+	v.answered = !v.unseen && status.ObservedGeneration >= task.Generation
 	if status.Progress != nil {
 		v.progress = *status.Progress
 	}

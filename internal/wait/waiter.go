@@ -82,21 +82,36 @@ func (w *waiter) opening() string {
 	return fmt.Sprintf("Waiting up to %s for %s in %s", w.options.timeout, what, w.cluster)
 }
 
+func (w *waiter) awaited() string {
+	if w.options.until == forAnswered {
+		return "answered"
+	}
+	return "finished"
+}
+
 func (w *waiter) unfinished() []string {
 	var names []string
 	for _, name := range w.names {
-		if w.verdicts[name].outcome != succeeded {
+		if !w.over(w.verdicts[name]) {
 			names = append(names, name)
 		}
 	}
 	return names
 }
 
+// over reports whether what is waited for has come.
+func (w *waiter) over(v verdict) bool {
+	if w.options.until == forAnswered {
+		return v.answered
+	}
+	return v.outcome == succeeded
+}
+
 func (w *waiter) take(u update) error {
 	old, seen := w.verdicts[u.name]
 	switch {
-	case old.outcome == succeeded:
-		return nil // whatever becomes of the object, the task has succeeded
+	case w.over(old):
+		return nil // whatever becomes of the object
 	case u.final != nil:
 		return u.final
 	case u.lost != nil:
@@ -109,7 +124,11 @@ func (w *waiter) take(u update) error {
 	if !seen || v.news(old) {
 		w.display.task(u.name, v)
 	}
-	if v.outcome == failed {
+	switch {
+	case w.over(v):
+		delete(w.stalledSince, u.name)
+		return nil
+	case v.outcome == failed:
 		return w.failure(u.task, v)
 	}
 	w.noteStall(u.name, v)
@@ -199,7 +218,7 @@ func (w *waiter) timedOut() error {
 	names := w.unfinished()
 	lines := []string{"timed out after " + w.options.timeout.String()}
 	if w.options.timeout == 0 {
-		lines[0] = "not finished: " + strings.Join(names, ", ")
+		lines[0] = fmt.Sprintf("not %s: %s", w.awaited(), strings.Join(names, ", "))
 	}
 	unseen := false
 	for _, name := range names {

@@ -80,6 +80,28 @@ func TestWait(t *testing.T) {
 			want: end{2, opening + "x: Running: redis task 18215 is running\n",
 				"timed out after 10m0s\n  x: Running: redis task 18215 is running\nTo see more: kubectl describe cloudtask/x -n shop", 10 * time.Minute},
 		},
+		"Answered": {
+			reason: "the operator has looked, whatever it found; stalls and failures are answers",
+			names:  []string{"x", "y", "z"},
+			start:  []state{unseen("x"), broken("y"), stalled("z")},
+			opts:   options{until: forAnswered, timeout: 10 * time.Minute},
+			during: func(s *apiServer) { s.put(running("x")) },
+			want:   end{code: 0, after: time.Second},
+		},
+		"AnsweredBefore": {
+			reason: "an answer to an older spec is none",
+			start:  []state{running("x").generation(2)},
+			opts:   options{until: forAnswered, timeout: 10 * time.Minute},
+			during: func(s *apiServer) { s.put(running("x")) },
+			want:   end{code: 0, after: time.Second},
+		},
+		"NeverAnswered": {
+			reason: "what waits for the operator says so",
+			start:  []state{unseen("x")},
+			opts:   options{until: forAnswered, timeout: 10 * time.Minute},
+			want: end{2, opening + "x: Pending: Waiting for the operator\n",
+				"timed out after 10m0s\n  x: Pending: Waiting for the operator\nThe operator has not looked yet: does it run, and does it watch namespace shop?\nTo see more: kubectl describe cloudtask/x -n shop", 10 * time.Minute},
+		},
 		"NoOperator": {
 			reason: "an operator that never looks is the likely cause",
 			start:  []state{unseen("x")},
