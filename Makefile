@@ -8,7 +8,18 @@ tools := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cloudtask/tools-$(tools_version)
 controller_gen := $(tools)/controller-gen
 golangci_lint := $(tools)/golangci-lint
 
-modules := . hack/cluster hack/golangci-lint hack/tools
+helm_version := $(shell (go env GOVERSION && cat hack/helm/go.sum) | git hash-object --stdin | cut -c 1-12)
+helm := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cloudtask/helm-$(helm_version)
+helm3 := $(helm)/helm3
+helm4 := $(helm)/helm4
+helm_docs := $(helm)/helm-docs
+
+modules := . hack/cluster hack/golangci-lint hack/helm hack/image hack/tools
+
+# The image: its version is that of the chart.
+VERSION ?= $(shell sed -n 's/^appVersion: //p' charts/cloudtask/Chart.yaml)
+IMAGE ?= cloudtask.dev/cloudtask:$(VERSION)
+PLATFORMS ?= linux/amd64,linux/arm64
 
 # Runs the rest of the line with the real etcd, kube-apiserver and kubectl.
 with_assets = assets=$$(hack/assets.sh) && KUBEBUILDER_ASSETS=$$assets
@@ -27,7 +38,7 @@ run: install ## Run the operator in the cluster of KUBECONFIG, with the key in t
 	go run . manager --operator-credentials-namespaces='*' --metrics-bind-address=0
 
 .PHONY: install
-install: manifests ## Install the CRD in the cluster of KUBECONFIG.
+install: crd ## Install the CRD in the cluster of KUBECONFIG.
 	$(kubectl) apply --server-side -f config/crd/bases
 
 .PHONY: uninstall
@@ -40,9 +51,14 @@ uninstall: ## Remove the CRD, and with it every CloudTask, from the cluster of K
 build: ## Build bin/cloudtask.
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/cloudtask .
 
+.PHONY: image
+image: ## Write the image for PLATFORMS to bin/image.tar, an OCI archive.
+	go -C hack/image run . -source $(CURDIR) -o $(CURDIR)/bin/image.tar -name $(IMAGE) -version $(VERSION) -platforms $(PLATFORMS)
+
 .PHONY: test
-test: ## Run the unit and API-server tests.
-	$(with_assets) go test -race -shuffle=on ./...
+test: $(helm3) $(helm4) ## Run the unit, API-server and chart tests.
+	go -C hack/image test -race -shuffle=on ./...
+	$(with_assets) HELM3=$(helm3) HELM4=$(helm4) go test -race -shuffle=on ./...
 
 .PHONY: bench
 bench: ## Measure lag and load against a simulated cloud.
@@ -66,9 +82,13 @@ lint: $(golangci_lint) ## Run the linters of .golangci.yaml.
 generate: $(controller_gen) ## Generate the deep-copy methods of the API.
 	$(controller_gen) object paths=./api/...
 
-.PHONY: manifests
-manifests: $(controller_gen) ## Generate the CRD.
+.PHONY: crd
+crd: $(controller_gen)
 	$(controller_gen) crd paths=./api/... output:crd:dir=config/crd/bases
+
+.PHONY: manifests
+manifests: crd $(helm4) $(helm_docs) ## Generate the CRD, and from the chart its README, config/ and dist/.
+	HELM=$(helm4) HELM_DOCS=$(helm_docs) hack/manifests.sh
 
 .PHONY: tidy
 tidy: ## Tidy every go.mod.
@@ -95,3 +115,16 @@ $(controller_gen):
 
 $(golangci_lint):
 	@hack/progress.sh "Building golangci-lint" go build -C hack/golangci-lint -v -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+helm_at = $(shell sed -n 's|^.*helm.sh/helm/$(1) \(v[0-9.]*\).*|\1|p' hack/helm/go.mod)
+
+$(helm3):
+	@hack/progress.sh "Building Helm 3" go build -C hack/helm -v -o $@ \
+		-ldflags "-s -w -X helm.sh/helm/v3/internal/version.version=$(call helm_at,v3)" helm.sh/helm/v3/cmd/helm
+
+$(helm4):
+	@hack/progress.sh "Building Helm 4" go build -C hack/helm -v -o $@ \
+		-ldflags "-s -w -X helm.sh/helm/v4/internal/version.version=$(call helm_at,v4)" helm.sh/helm/v4/cmd/helm
+
+$(helm_docs):
+	@hack/progress.sh "Building helm-docs" go build -C hack/helm -v -o $@ github.com/norwoodj/helm-docs/cmd/helm-docs
