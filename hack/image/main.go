@@ -23,8 +23,13 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// user is nobody in particular: not root, and the same everywhere.
-const user = "65532:65532"
+const (
+	// user is nobody in particular: not root, and the same everywhere.
+	user = "65532:65532"
+	// What a platform may take, in bytes.
+	maxBinary     = 60e6
+	maxCompressed = 25e6
+)
 
 func main() {
 	name := flag.String("name", "cloudtask.dev/cloudtask:dev", "name and tag of the image")
@@ -56,8 +61,10 @@ func write(out, name, source, binary, version string, platforms []string) error 
 		if err != nil {
 			return fmt.Errorf("image for %s: %w", p, err)
 		}
+		if err := measure(p, program, img); err != nil {
+			return err
+		}
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: platform}})
-		report(p, program, img)
 	}
 	digest, err := index.Digest()
 	if err != nil {
@@ -67,15 +74,30 @@ func write(out, name, source, binary, version string, platforms []string) error 
 	return archive(out, name, index)
 }
 
-func report(platform string, program []byte, img v1.Image) {
-	size := int64(0)
-	if layers, err := img.Layers(); err == nil && len(layers) == 1 {
-		size, _ = layers[0].Size() //nolint:errcheck // only a figure to print
+// measure prints how large a platform's image is, and refuses one too large.
+func measure(platform string, program []byte, img v1.Image) error {
+	layers, err := img.Layers()
+	if err != nil {
+		return err
 	}
-	fmt.Printf("%s: binary %.1f MB, compressed %.1f MB\n", platform, float64(len(program))/1e6, float64(size)/1e6)
+	compressed := int64(0)
+	for _, layer := range layers {
+		size, err := layer.Size()
+		if err != nil {
+			return err
+		}
+		compressed += size
+	}
+	fmt.Printf("%s: binary %.1f of at most %.0f MB, compressed %.1f of at most %.0f MB\n",
+		platform, float64(len(program))/1e6, maxBinary/1e6, float64(compressed)/1e6, maxCompressed/1e6)
+	if len(program) > maxBinary || compressed > maxCompressed {
+		return fmt.Errorf("the image for %s is too large", platform)
+	}
+	return nil
 }
 
-// build compiles a static binary that depends on nothing but its source.
+// build compiles a static binary that depends on nothing but its source and the
+// version of Go: not on where it is built, nor on settings of whoever builds it.
 func build(source, version string, platform *v1.Platform) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "image-")
 	if err != nil {
@@ -85,7 +107,8 @@ func build(source, version string, platform *v1.Platform) ([]byte, error) {
 	file := filepath.Join(dir, "program")
 	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -X main.release="+version, "-o", file, ".")
 	cmd.Dir = source
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+platform.OS, "GOARCH="+platform.Architecture)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+platform.OS, "GOARCH="+platform.Architecture,
+		"GOAMD64=v1", "GOARM64=v8.0", "GOFLAGS=", "GOEXPERIMENT=")
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("build for %s: %w", platform, err)
@@ -116,22 +139,21 @@ func image(name, version string, program []byte, platform *v1.Platform) (v1.Imag
 	if err != nil {
 		return nil, err
 	}
-	return mutate.ConfigFile(img, &v1.ConfigFile{
-		OS: platform.OS, Architecture: platform.Architecture, Variant: platform.Variant,
-		RootFS: rootFS(img),
-		Config: v1.Config{
-			User: user, Entrypoint: []string{"/" + name},
-			Labels: map[string]string{"org.opencontainers.image.version": version},
-		},
-	})
-}
-
-func rootFS(img v1.Image) v1.RootFS {
 	config, err := img.ConfigFile()
 	if err != nil {
-		return v1.RootFS{}
+		return nil, err
 	}
-	return config.RootFS
+	return mutate.ConfigFile(img, &v1.ConfigFile{
+		OS: platform.OS, Architecture: platform.Architecture, Variant: platform.Variant,
+		RootFS: config.RootFS,
+		Config: v1.Config{
+			User: user, Entrypoint: []string{"/" + name},
+			Labels: map[string]string{
+				"org.opencontainers.image.title":   name,
+				"org.opencontainers.image.version": version,
+			},
+		},
+	})
 }
 
 // archive writes an index as a tar of an OCI layout, which containerd, podman and
