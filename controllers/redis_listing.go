@@ -94,8 +94,9 @@ var infoWords = map[tencent.State]string{
 }
 
 // Merge adds what a row tells to what is known. How a task ended is taken from a
-// row only where nothing contradicts it.
-func (redisListing) Merge(seen, row finding) finding {
+// row only where nothing contradicts it. The source is the task's own: a sweep
+// may have been made with the same key out of another Secret.
+func (l redisListing) Merge(seen, row finding) finding {
 	if otherInstance(seen.ResourceIDs, row.ResourceIDs) {
 		return seen
 	}
@@ -112,7 +113,7 @@ func (redisListing) Merge(seen, row finding) finding {
 		seen.ResourceIDs = row.ResourceIDs
 	}
 	if seen.TaskID == "" {
-		seen.TaskID, seen.Source = row.TaskID, row.Source
+		seen.TaskID, seen.Source = row.TaskID, l.key.source
 	}
 	if !seen.State.Ended() && row.State != tencent.Failed && row.State != seen.State {
 		seen.State, seen.Status = row.State, infoWords[row.State]
