@@ -8,7 +8,13 @@ tools := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cloudtask/tools-$(tools_version)
 controller_gen := $(tools)/controller-gen
 golangci_lint := $(tools)/golangci-lint
 
-helm_version := $(shell (go env GOVERSION && cat hack/helm/go.sum) | git hash-object --stdin | cut -c 1-12)
+# Helm as its releases are linked: else Helm 3 renders for Kubernetes 1.20.
+helm_at = $(shell sed -n 's|^.*$(1) v\([0-9.]*\).*|\1|p' hack/helm/go.mod)
+helm_kubernetes := $(word 2,$(subst ., ,$(call helm_at,k8s.io/client-go)))
+helm3_ldflags := -s -w -X helm.sh/helm/v3/internal/version.version=v$(call helm_at,helm.sh/helm/v3) \
+	$(foreach p,pkg/chartutil pkg/lint/rules,-X helm.sh/helm/v3/$(p).k8sVersionMajor=1 -X helm.sh/helm/v3/$(p).k8sVersionMinor=$(helm_kubernetes))
+helm4_ldflags := -s -w -X helm.sh/helm/v4/internal/version.version=v$(call helm_at,helm.sh/helm/v4)
+helm_version := $(shell (go env GOVERSION && cat hack/helm/go.sum && echo "$(helm3_ldflags) $(helm4_ldflags)") | git hash-object --stdin | cut -c 1-12)
 helm := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/cloudtask/helm-$(helm_version)
 helm3 := $(helm)/helm3
 helm4 := $(helm)/helm4
@@ -116,15 +122,11 @@ $(controller_gen):
 $(golangci_lint):
 	@hack/progress.sh "Building golangci-lint" go build -C hack/golangci-lint -v -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
-helm_at = $(shell sed -n 's|^.*helm.sh/helm/$(1) \(v[0-9.]*\).*|\1|p' hack/helm/go.mod)
-
 $(helm3):
-	@hack/progress.sh "Building Helm 3" go build -C hack/helm -v -o $@ \
-		-ldflags "-s -w -X helm.sh/helm/v3/internal/version.version=$(call helm_at,v3)" helm.sh/helm/v3/cmd/helm
+	@hack/progress.sh "Building Helm 3" go build -C hack/helm -v -ldflags "$(helm3_ldflags)" -o $@ helm.sh/helm/v3/cmd/helm
 
 $(helm4):
-	@hack/progress.sh "Building Helm 4" go build -C hack/helm -v -o $@ \
-		-ldflags "-s -w -X helm.sh/helm/v4/internal/version.version=$(call helm_at,v4)" helm.sh/helm/v4/cmd/helm
+	@hack/progress.sh "Building Helm 4" go build -C hack/helm -v -ldflags "$(helm4_ldflags)" -o $@ helm.sh/helm/v4/cmd/helm
 
 $(helm_docs):
 	@hack/progress.sh "Building helm-docs" go build -C hack/helm -v -o $@ github.com/norwoodj/helm-docs/cmd/helm-docs
