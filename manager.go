@@ -26,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -106,7 +107,8 @@ func (o *options) run() error {
 	if o.minInterval <= 0 || o.maxInterval < o.minInterval {
 		return fmt.Errorf("--min-poll-interval must be positive and at most --max-poll-interval")
 	}
-	o.cloud.UserAgent = "cloudtask " + version()
+	m := controllers.NewMetrics(metrics.Registry)
+	o.cloud.UserAgent, o.cloud.Observe = "cloudtask "+version(), m.ObserveCall
 	cloud, err := tencent.NewClient(o.cloud)
 	if err != nil {
 		return err
@@ -115,7 +117,7 @@ func (o *options) run() error {
 	if err != nil {
 		return err
 	}
-	mgr, err := o.manager()
+	mgr, err := o.manager(m)
 	if err != nil {
 		return err
 	}
@@ -135,6 +137,7 @@ func (o *options) run() error {
 		Cloud: cloud, Operator: operator, OperatorNamespaces: o.operatorNamespaces,
 		SecretNames: o.secretNames, Namespaces: o.namespaces,
 		Polling: poll.Options{MinInterval: o.minInterval, MaxInterval: o.maxInterval, Rate: rate},
+		Metrics: m,
 	}
 	if err := setup.AddToManager(mgr); err != nil {
 		return err
@@ -143,7 +146,7 @@ func (o *options) run() error {
 }
 
 // manager returns a manager that works on the chosen namespaces and labels.
-func (o *options) manager() (ctrl.Manager, error) {
+func (o *options) manager(observer *controllers.Metrics) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, err
@@ -168,9 +171,10 @@ func (o *options) manager() (ctrl.Manager, error) {
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme: scheme,
 		Cache: cache.Options{
-			DefaultTransform:  cache.TransformStripManagedFields(),
-			DefaultNamespaces: byNamespace,
-			ByObject:          map[client.Object]cache.ByObject{&v1alpha1.CloudTask{}: {Label: selector}},
+			DefaultTransform:         cache.TransformStripManagedFields(),
+			DefaultWatchErrorHandler: observer.HandleWatchError,
+			DefaultNamespaces:        byNamespace,
+			ByObject:                 map[client.Object]cache.ByObject{&v1alpha1.CloudTask{}: {Label: selector}},
 		},
 		Client:                        client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},
 		Metrics:                       m,

@@ -3,10 +3,14 @@ package controllers
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/cache"
+	ctrlcache "sigs.k8s.io/controller-runtime/pkg/cache"
 
 	"cloudtask.dev/cloudtask/api/v1alpha1"
 	"cloudtask.dev/cloudtask/internal/poll"
@@ -24,6 +28,9 @@ type Metrics struct {
 	statusWrites     *prometheus.CounterVec
 	credentialFaults *prometheus.CounterVec
 	watchErrors      prometheus.Counter
+	panics           prometheus.Counter
+	census           *census
+	lanes            *lanes
 }
 
 // NewMetrics returns metrics that a registry serves.
@@ -55,38 +62,75 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		watchErrors: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cloudtask_watch_errors_total", Help: "Times that a list or watch at the API server failed, or its objects did not decode.",
 		}),
+		panics: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "cloudtask_panics_total", Help: "Panics while a task's answer was handled; the others went on.",
+		}),
+		census: &census{}, lanes: newLanes(),
 	}
 	m.announce()
-	registry.MustRegister(m.calls, m.duration, m.pages, m.lag, m.ended, m.statusWrites, m.credentialFaults, m.watchErrors)
+	registry.MustRegister(m.calls, m.duration, m.pages, m.lag, m.ended, m.statusWrites,
+		m.credentialFaults, m.watchErrors, m.panics, m.census, m.lanes)
 	return m
+}
+
+// The values of the labels, each in one place.
+var (
+	apis         = []tencent.API{tencent.RedisTaskInfo, tencent.RedisTaskList, tencent.LegacyRedisTaskInfo, tencent.CLBTaskStatus}
+	services     = []string{"redis", "clb"}
+	phases       = []v1alpha1.Phase{v1alpha1.PhasePending, v1alpha1.PhaseRunning, v1alpha1.PhaseSucceeded, v1alpha1.PhaseFailed}
+	errorKinds   = []tencent.Kind{tencent.Unavailable, tencent.Throttled, tencent.CredentialRefused, tencent.AccessDenied, tencent.InvalidRequest, tencent.NotFound}
+	endReasons   = []string{v1alpha1.ReasonTaskSucceeded, v1alpha1.ReasonTaskFailed, v1alpha1.ReasonTaskNotFound, v1alpha1.ReasonDeadlineExceeded}
+	stallReasons = []string{v1alpha1.ReasonCredentialsNotFound, v1alpha1.ReasonAccessDenied, v1alpha1.ReasonInvalidRequest}
+	keyReasons   = stallReasons[:2]
+)
+
+const (
+	resultOK       = "ok"
+	resultConflict = "conflict"
+	resultError    = "error"
+)
+
+// follow has the metrics tell of the objects in a cache, and of what is polled.
+// It must be called before the cache and the registry are in use.
+func (m *Metrics) follow(objects ctrlcache.Cache, loads func() []poll.Load, rate func(api string) float64) error {
+	m.lanes.loads, m.lanes.rate = loads, rate
+	informer, err := objects.GetInformer(context.Background(), &v1alpha1.CloudTask{}, ctrlcache.BlockUntilSynced(false))
+	if err != nil {
+		return fmt.Errorf("count objects: %w", err)
+	}
+	if _, err := informer.AddEventHandler(m.census.handler()); err != nil {
+		return fmt.Errorf("count objects: %w", err)
+	}
+	return nil
 }
 
 // announce makes series exist before their first event: a rate over a counter
 // that appears with the value 1 is 0.
 func (m *Metrics) announce() {
-	for _, api := range []tencent.API{tencent.RedisTaskInfo, tencent.RedisTaskList, tencent.LegacyRedisTaskInfo, tencent.CLBTaskStatus} {
+	for _, api := range apis {
 		m.duration.WithLabelValues(string(api))
-		for _, result := range []string{"ok", "Unavailable", "Throttled", "CredentialRefused", "AccessDenied", "InvalidRequest", "NotFound"} {
-			m.calls.WithLabelValues(string(api), result)
+		m.calls.WithLabelValues(string(api), resultOK)
+		for _, kind := range errorKinds {
+			m.calls.WithLabelValues(string(api), kind.String())
 		}
 	}
-	for _, service := range []string{"redis", "clb"} {
+	for _, service := range services {
 		m.lag.WithLabelValues(service)
-		for _, reason := range []string{v1alpha1.ReasonTaskSucceeded, v1alpha1.ReasonTaskFailed, v1alpha1.ReasonTaskNotFound, v1alpha1.ReasonDeadlineExceeded} {
+		for _, reason := range endReasons {
 			m.ended.WithLabelValues(service, reason)
 		}
 	}
-	for _, result := range []string{"ok", "conflict", "error"} {
+	for _, result := range []string{resultOK, resultConflict, resultError} {
 		m.statusWrites.WithLabelValues(result)
 	}
-	for _, reason := range []string{v1alpha1.ReasonCredentialsNotFound, v1alpha1.ReasonAccessDenied} {
+	for _, reason := range keyReasons {
 		m.credentialFaults.WithLabelValues(reason)
 	}
 }
 
 // ObserveCall counts a call to the cloud.
 func (m *Metrics) ObserveCall(api tencent.API, took time.Duration, err error) {
-	result := "ok"
+	result := resultOK
 	var e *tencent.Error
 	switch {
 	case errors.As(err, &e):
@@ -98,17 +142,34 @@ func (m *Metrics) ObserveCall(api tencent.API, took time.Duration, err error) {
 	m.duration.WithLabelValues(string(api)).Observe(took.Seconds())
 }
 
-// ObserveWatchError counts a failure to list or watch.
-func (m *Metrics) ObserveWatchError() { m.watchErrors.Inc() }
+// HandleWatchError counts a failure to list or watch, and logs it as client-go
+// does by itself.
+func (m *Metrics) HandleWatchError(ctx context.Context, r *cache.Reflector, err error) {
+	if !watchEnded(err) {
+		m.watchErrors.Inc()
+	}
+	cache.DefaultWatchErrorHandler(ctx, r, err)
+}
+
+// observeWrite counts a status write.
+func (m *Metrics) observeWrite(err error) {
+	result := resultOK
+	switch {
+	case apierrors.IsConflict(err):
+		result = resultConflict
+	case err != nil:
+		result = resultError
+	}
+	m.statusWrites.WithLabelValues(result).Inc()
+}
 
 // observeTransition counts what a status write that went through has changed.
-func (m *Metrics) observeTransition(task *v1alpha1.CloudTask, before v1alpha1.CloudTaskStatus, o finding, now time.Time) {
+func (m *Metrics) observeTransition(task *v1alpha1.CloudTask, before v1alpha1.CloudTaskStatus, f finding, now time.Time) {
 	condition := succeededCondition(task.Status)
 	if condition == nil || reasonIs(before, condition.Reason) {
 		return
 	}
-	switch condition.Reason {
-	case v1alpha1.ReasonCredentialsNotFound, v1alpha1.ReasonAccessDenied:
+	if slices.Contains(keyReasons, condition.Reason) {
 		m.credentialFaults.WithLabelValues(condition.Reason).Inc()
 	}
 	if !finished(task.Status) || finished(before) {
@@ -116,86 +177,7 @@ func (m *Metrics) observeTransition(task *v1alpha1.CloudTask, before v1alpha1.Cl
 	}
 	service := serviceOf(task)
 	m.ended.WithLabelValues(service, condition.Reason).Inc()
-	if !o.End.IsZero() && task.Status.CompletionTime != nil && o.End.Equal(task.Status.CompletionTime.Time) {
-		m.lag.WithLabelValues(service).Observe(max(now.Sub(o.End).Seconds(), 0))
-	}
-}
-
-// observeWrite counts a status write.
-func (m *Metrics) observeWrite(result string) { m.statusWrites.WithLabelValues(result).Inc() }
-
-var (
-	tasksDesc = prometheus.NewDesc("cloudtask_tasks", "CloudTasks that the operator looks after, by service and phase.", []string{"service", "phase"}, nil)
-	stallDesc = prometheus.NewDesc("cloudtask_tasks_stalled", "CloudTasks that have not ended and wait for a person, by reason.", []string{"reason"}, nil)
-	rateDesc  = prometheus.NewDesc("cloudtask_lane_rate", "Calls a second that the slowest lane of an API may make.", []string{"api"}, nil)
-	dueDesc   = prometheus.NewDesc("cloudtask_lane_depth", "Questions that wait for their turn, over all lanes of an API.", []string{"api"}, nil)
-	lanesDesc = prometheus.NewDesc("cloudtask_lanes", "Lanes of an API: quotas in use.", []string{"api"}, nil)
-)
-
-// gauges tells of what is there at the moment it is asked.
-type gauges struct {
-	reader client.Reader
-	loads  func() []poll.Load
-}
-
-// Describe is for the registry.
-func (gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{tasksDesc, stallDesc, rateDesc, dueDesc, lanesDesc} {
-		ch <- d
-	}
-}
-
-// Collect is for the registry.
-func (g gauges) Collect(ch chan<- prometheus.Metric) {
-	g.collectLanes(ch)
-	var tasks v1alpha1.CloudTaskList
-	// A cache that is not there yet has nothing to tell, and nothing to wait for.
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	if err := g.reader.List(ctx, &tasks, client.UnsafeDisableDeepCopy); err != nil {
-		return
-	}
-	type kind struct{ service, phase string }
-	byKind := map[kind]int{}
-	for _, service := range []string{"redis", "clb"} {
-		for _, phase := range []v1alpha1.Phase{v1alpha1.PhasePending, v1alpha1.PhaseRunning, v1alpha1.PhaseSucceeded, v1alpha1.PhaseFailed} {
-			byKind[kind{service, string(phase)}] = 0
-		}
-	}
-	byReason := map[string]int{v1alpha1.ReasonCredentialsNotFound: 0, v1alpha1.ReasonAccessDenied: 0, v1alpha1.ReasonInvalidRequest: 0}
-	for i := range tasks.Items {
-		task := &tasks.Items[i]
-		byKind[kind{serviceOf(task), string(task.Status.Phase)}]++
-		if c := succeededCondition(task.Status); c != nil && stalled(task.Status) && !finished(task.Status) {
-			byReason[c.Reason]++
-		}
-	}
-	for k, n := range byKind {
-		ch <- prometheus.MustNewConstMetric(tasksDesc, prometheus.GaugeValue, float64(n), k.service, k.phase)
-	}
-	for reason, n := range byReason {
-		ch <- prometheus.MustNewConstMetric(stallDesc, prometheus.GaugeValue, float64(n), reason)
-	}
-}
-
-func (g gauges) collectLanes(ch chan<- prometheus.Metric) {
-	type sum struct {
-		rate       float64
-		due, lanes int
-	}
-	byAPI := map[string]sum{}
-	for _, load := range g.loads() {
-		s := byAPI[load.Lane.API]
-		if s.lanes == 0 || load.Rate < s.rate {
-			s.rate = load.Rate
-		}
-		s.due += load.Due
-		s.lanes++
-		byAPI[load.Lane.API] = s
-	}
-	for api, s := range byAPI {
-		ch <- prometheus.MustNewConstMetric(rateDesc, prometheus.GaugeValue, s.rate, api)
-		ch <- prometheus.MustNewConstMetric(dueDesc, prometheus.GaugeValue, float64(s.due), api)
-		ch <- prometheus.MustNewConstMetric(lanesDesc, prometheus.GaugeValue, float64(s.lanes), api)
+	if !f.End.IsZero() && task.Status.CompletionTime != nil && f.End.Equal(task.Status.CompletionTime.Time) {
+		m.lag.WithLabelValues(service).Observe(max(now.Sub(f.End).Seconds(), 0))
 	}
 }

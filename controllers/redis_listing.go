@@ -19,6 +19,7 @@ type redisListing struct {
 	key    key
 	region string
 	taskID int64
+	paged  func()
 }
 
 // Page returns one page of the running tasks.
@@ -29,6 +30,7 @@ func (l redisListing) Page(ctx context.Context, n int) poll.Page[finding] {
 	if err != nil {
 		return poll.Page[finding]{Class: classOf(err)}
 	}
+	l.paged()
 	out := poll.Page[finding]{Pages: int(min((page.Total+tencent.MaxPage-1)/tencent.MaxPage, maxListedPages))}
 	for _, row := range page.Tasks {
 		if row.Observation.State == tencent.Waiting || row.Observation.State == tencent.Running {

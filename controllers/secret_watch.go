@@ -96,13 +96,17 @@ func (w *SecretWatch) complain(namespace, name string) cache.WatchErrorHandlerWi
 	var said string
 	var at time.Time
 	return func(_ context.Context, _ *cache.Reflector, err error) {
-		ended := apierrors.IsResourceExpired(err) || apierrors.IsGone(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
-		if ended || err.Error() == said && time.Since(at) < time.Hour {
+		if watchEnded(err) || err.Error() == said && time.Since(at) < time.Hour {
 			return
 		}
 		said, at = err.Error(), time.Now()
 		w.Log.Info("cannot watch a Secret; it is read once a minute meanwhile", "secret", name, "namespace", namespace, "error", said)
 	}
+}
+
+// watchEnded reports whether a watch ended as watches do.
+func watchEnded(err error) bool {
+	return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 func (w *SecretWatch) tell(obj any) {

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/util/workqueue"
@@ -45,12 +46,18 @@ type Setup struct {
 	// SecretNames may be read, and are watched in Namespaces; none: in all.
 	SecretNames, Namespaces []string
 	Polling                 poll.Options
+	// Metrics tell of the controller's work; nil: nobody asks for them.
+	Metrics *Metrics
 }
 
 // AddToManager runs the controller under a manager.
 func (s Setup) AddToManager(mgr ctrl.Manager) error {
 	log := mgr.GetLogger().WithName("cloudtask")
+	if s.Metrics == nil {
+		s.Metrics = NewMetrics(prometheus.NewRegistry())
+	}
 	s.Polling.Panicked = func(value any, stack []byte) {
+		s.Metrics.panics.Inc()
 		log.Error(fmt.Errorf("panic: %v", value), "a task's answer could not be handled", "stack", string(stack))
 	}
 	var queue wakeQueue
@@ -61,10 +68,13 @@ func (s Setup) AddToManager(mgr ctrl.Manager) error {
 			Reader: mgr.GetAPIReader(), SecretNames: s.SecretNames,
 			Operator: s.Operator, OperatorNamespaces: s.OperatorNamespaces,
 		},
-		Tracker:  &Tracker{Cloud: s.Cloud, Engine: engine, Wake: queue.add},
+		Tracker:  &Tracker{Cloud: s.Cloud, Engine: engine, Wake: queue.add, Paged: s.Metrics.pages.Inc},
 		Recorder: mgr.GetEventRecorder("cloudtask"),
 	}
 	if err := s.watchSecrets(mgr, r); err != nil {
+		return err
+	}
+	if err := s.Metrics.follow(mgr.GetCache(), engine.Loads, s.Polling.Rate); err != nil {
 		return err
 	}
 	if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {

@@ -21,6 +21,8 @@ type Tracker struct {
 	Engine *poll.Engine[finding]
 	// Wake is called with the object whose task has news.
 	Wake func(types.NamespacedName)
+	// Paged is called for each page of a sweep.
+	Paged func()
 
 	mu      sync.Mutex
 	objects map[types.NamespacedName]object
@@ -55,7 +57,7 @@ func (t *Tracker) track(task *v1alpha1.CloudTask, taskID string, k key) {
 		job.Listing = &poll.Listing[finding]{
 			Lane:   poll.Lane{Credential: k.digest, Host: t.Cloud.Host(list, region), API: string(list)},
 			Scope:  region,
-			Lister: redisListing{cloud: t.Cloud, key: k, region: region, taskID: redisID(taskID)},
+			Lister: redisListing{cloud: t.Cloud, key: k, region: region, taskID: redisID(taskID), paged: t.Paged},
 		}
 	}
 	t.change(task, func(o *object) { o.reason = "" })
