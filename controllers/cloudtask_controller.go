@@ -34,6 +34,7 @@ type CloudTaskReconciler struct {
 	Credentials *Credentials
 	Tracker     *Tracker
 	Recorder    Recorder
+	Metrics     *Metrics
 }
 
 // Reconcile brings one object's status up to date. It fetches the object itself:
@@ -79,10 +80,11 @@ func (r *CloudTaskReconciler) follow(ctx context.Context, task *v1alpha1.CloudTa
 	if tooEarly(task, v) {
 		return later(firstAnswerWait), nil
 	}
-	status := computeStatus(task, v)
+	before, status := task.Status, computeStatus(task, v)
 	if err := r.write(ctx, task, status); err != nil {
 		return retry(err)
 	}
+	r.Metrics.observeTransition(task, before, v.sighting.Observation, time.Now())
 	switch {
 	case finished(status):
 		r.Tracker.conclude(task)
@@ -159,7 +161,9 @@ func (r *CloudTaskReconciler) write(ctx context.Context, task *v1alpha1.CloudTas
 	}
 	task.Status = status
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	if err := r.Client.Status().Patch(ctx, task, patch); err != nil {
+	err := r.Client.Status().Patch(ctx, task, patch)
+	r.Metrics.observeWrite(err)
+	if err != nil {
 		return fmt.Errorf("write status: %w", err)
 	}
 	r.announce(task, before.Status)

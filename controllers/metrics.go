@@ -54,7 +54,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Name: "cloudtask_tasks_ended_total", Help: "Tasks that ended, by the reason of their condition Succeeded.",
 		}, []string{"service", "reason"}),
 		statusWrites: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "cloudtask_status_writes_total", Help: "Writes of a status, by result: ok, conflict or error.",
+			Name: "cloudtask_status_writes_total", Help: "Writes of a status, by result; conflict: the object had changed, or was gone.",
 		}, []string{"result"}),
 		credentialFaults: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cloudtask_credential_faults_total", Help: "Times that an object began to lack a good key, by reason.",
@@ -155,7 +155,7 @@ func (m *Metrics) HandleWatchError(ctx context.Context, r *cache.Reflector, err 
 func (m *Metrics) observeWrite(err error) {
 	result := resultOK
 	switch {
-	case apierrors.IsConflict(err):
+	case apierrors.IsConflict(err), apierrors.IsNotFound(err):
 		result = resultConflict
 	case err != nil:
 		result = resultError

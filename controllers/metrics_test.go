@@ -117,8 +117,11 @@ func TestEachMetricMovesForItsCause(t *testing.T) {
 		},
 		"StatusConflict": {
 			reason: "A write that came too late is no error of the API server.",
-			cause:  func(m *Metrics) { m.observeWrite(fmt.Errorf("write status: %w", conflict)) },
-			want:   map[string]float64{"cloudtask_status_writes_total{result=conflict}": 1},
+			cause: func(m *Metrics) {
+				m.observeWrite(fmt.Errorf("write status: %w", conflict))
+				m.observeWrite(apierrors.NewNotFound(schema.GroupResource{Resource: "cloudtasks"}, "x"))
+			},
+			want: map[string]float64{"cloudtask_status_writes_total{result=conflict}": 2},
 		},
 		"StatusError": {
 			reason: "Any other is.",

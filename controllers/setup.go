@@ -70,6 +70,7 @@ func (s Setup) AddToManager(mgr ctrl.Manager) error {
 		},
 		Tracker:  &Tracker{Cloud: s.Cloud, Engine: engine, Wake: queue.add, Paged: s.Metrics.pages.Inc},
 		Recorder: mgr.GetEventRecorder("cloudtask"),
+		Metrics:  s.Metrics,
 	}
 	if err := s.watchSecrets(mgr, r); err != nil {
 		return err
