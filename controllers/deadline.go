@@ -18,8 +18,14 @@ func deadline(task *v1alpha1.CloudTask) (time.Time, bool) {
 	return task.CreationTimestamp.Add(timeout), true
 }
 
+// lateness returns what tells whether a moment is past the object's deadline,
+// without holding on to the object.
+func lateness(task *v1alpha1.CloudTask) func(time.Time) bool {
+	end, limited := deadline(task)
+	return func(at time.Time) bool { return limited && !at.Before(end) }
+}
+
 // overdue reports whether the object's timeout has run out.
 func overdue(task *v1alpha1.CloudTask, now time.Time) bool {
-	end, ok := deadline(task)
-	return ok && !now.Before(end)
+	return lateness(task)(now)
 }

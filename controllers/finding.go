@@ -18,13 +18,19 @@ type finding struct {
 	tencent.Observation
 	TaskID string // empty while latest has found none
 	Source string
+	// Found: latest has just found the task, which is yet to be asked about.
+	Found bool
 	// Late: the task was asked about after the object's deadline.
 	Late bool
 }
 
-// Equal reports whether nothing has changed that a status could show, or that
-// the deadline waits for.
+// Equal reports whether nothing has changed that a status must show, or that
+// the deadline waits for. A type that is told later than the state, since a list
+// does not tell it, waits for other news.
 func (f finding) Equal(g finding) bool {
+	if f.TaskType == "" || g.TaskType == "" {
+		f.TaskType, g.TaskType = "", ""
+	}
 	return f.TaskID == g.TaskID && f.Source == g.Source && f.Late == g.Late && f.Observation.Equal(g.Observation)
 }
 
@@ -109,11 +115,11 @@ func (t *Tracker) inquiry(task *v1alpha1.CloudTask, taskID string) (tencent.API,
 			return t.Cloud.CLBTask(ctx, cred, region, q)
 		})
 	case taskID == "":
-		s := newSearch(task)
+		s, late := newSearch(task), lateness(task)
 		return tencent.RedisTaskList, func(ctx context.Context, cred tencent.Credential) (finding, error) {
 			now := time.Now()
 			f, err := s.find(ctx, t.Cloud, cred, now)
-			f.Late = overdue(task, now) && f.TaskID == "" // one that is found is asked about first
+			f.Late = late(now) && f.TaskID == "" // one that is found is asked about first
 			return f, err
 		}
 	case spec.Redis.API == "2.0":
@@ -133,13 +139,15 @@ func (t *Tracker) inquiry(task *v1alpha1.CloudTask, taskID string) (tencent.API,
 // small number, and that of an instance is unique: an answer about another
 // instance than before is another account's task.
 func aboutTask(task *v1alpha1.CloudTask, taskID string, call func(context.Context, tencent.Credential) (tencent.Observation, error)) question {
+	late, isRedis := lateness(task), task.Spec.Redis != nil
+	source, before := task.Status.Credentials, task.Status.ResourceIDs
 	return func(ctx context.Context, cred tencent.Credential) (finding, error) {
-		f := finding{TaskID: taskID, Late: overdue(task, time.Now())}
+		f := finding{TaskID: taskID, Late: late(time.Now())}
 		var err error
 		f.Observation, err = call(ctx, cred)
-		if before, now := task.Status.ResourceIDs, f.ResourceIDs; err == nil && task.Spec.Redis != nil && otherInstance(before, now) {
+		if err == nil && isRedis && otherInstance(before, f.ResourceIDs) {
 			err = noCredentials("the key of %s now sees another task %s, of %s and not of %s: it must be another account's; put the former account's key back, or create a new CloudTask",
-				task.Status.Credentials, taskID, now[0], before[0])
+				source, taskID, f.ResourceIDs[0], before[0])
 		}
 		return f, err
 	}

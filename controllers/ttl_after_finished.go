@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -33,8 +32,8 @@ func (r *CloudTaskReconciler) expire(ctx context.Context, task *v1alpha1.CloudTa
 		return later(left), nil
 	}
 	err := r.Client.Delete(ctx, task, client.Preconditions{UID: &task.UID, ResourceVersion: &task.ResourceVersion})
-	if err != nil && !apierrors.IsNotFound(err) {
-		return reconcile.Result{}, fmt.Errorf("delete finished object: %w", err)
+	if err != nil {
+		return retry(fmt.Errorf("delete finished object: %w", err))
 	}
 	return reconcile.Result{}, nil
 }
