@@ -145,10 +145,17 @@ func (r *CloudTaskReconciler) trouble(task *v1alpha1.CloudTask, v view, reason, 
 }
 
 // tooEarly reports whether the first status can wait a moment for the first
-// answer, so that both are one write.
+// answer, so that both are one write; and so for the task that latest found.
 func tooEarly(task *v1alpha1.CloudTask, v view) bool {
-	return task.Status.ObservedGeneration < 0 && !v.idle &&
-		v.sighting.Asked.IsZero() && v.now.Sub(v.sighting.Tracked) < firstAnswerWait
+	recent := func(t time.Time) bool { return v.now.Sub(t) < firstAnswerWait }
+	switch s := v.sighting; {
+	case v.idle, s.Ended, s.Fault != nil:
+		return false
+	case task.Status.TaskID == "" && s.Observation.Found:
+		return recent(s.Seen)
+	default:
+		return task.Status.ObservedGeneration < 0 && s.Asked.IsZero() && recent(s.Tracked)
+	}
 }
 
 // write writes the status, if it has changed, and then tells of the transition.
@@ -196,8 +203,8 @@ func later(d time.Duration) reconcile.Result {
 	return reconcile.Result{RequeueAfter: d, Priority: new(int)}
 }
 
-// retry says when to try a failed write again: soon if the object had changed
-// meanwhile, else as errors are.
+// retry says when to try a failed write or delete again: soon if the object had
+// changed meanwhile, else as errors are.
 func retry(err error) (reconcile.Result, error) {
 	switch {
 	case apierrors.IsConflict(err):

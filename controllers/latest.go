@@ -68,7 +68,7 @@ func (s search) find(ctx context.Context, cloud *tencent.Client, cred tencent.Cr
 // running is what a found task's row says, except how it ended: that is for
 // DescribeTaskInfo to tell, which also knows why.
 func (s search) running(row tencent.ListedTask) finding {
-	f := finding{Observation: row.Observation, TaskID: strconv.FormatInt(row.ID, 10)}
+	f := finding{Observation: row.Observation, TaskID: strconv.FormatInt(row.ID, 10), Found: true}
 	if f.State != tencent.Waiting {
 		f.State = tencent.Running
 	}
