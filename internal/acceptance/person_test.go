@@ -71,7 +71,7 @@ func TestPersonMustAct(t *testing.T) {
 			mend: func() { open() },
 		},
 	}
-	w.operate(options{flags: []string{"--credential-secret-names=" + strings.Join(names, ",")}})
+	w.operate(options{flags: []string{"--credential-secret-names=" + strings.Join(names, ",")}}).await("Starting workers")
 	want := map[string]expectation{}
 	created := map[string]time.Time{}
 	for i, name := range names {
@@ -223,6 +223,40 @@ func TestOperatorsOwnKey(t *testing.T) {
 		}
 	}
 	w.history.untilReason("named", v1alpha1.ReasonCredentialsNotFound)
+}
+
+// TestSecretOfAnotherAccount: a Secret that was created anew with the key of an
+// account in which the same task ID is another's task gives no outcome.
+func TestSecretOfAnotherAccount(t *testing.T) {
+	t.Parallel()
+	other := canaryKey("other")
+	w := newWorld(t, fakecloud.Options{Accounts: []fakecloud.Account{
+		{Name: "main", Keys: []fakecloud.Key{mainKey}}, {Name: "other", Keys: []fakecloud.Key{other}},
+	}})
+	w.cloud.Add(
+		fakecloud.Task{Account: "main", ID: "100", InstanceID: "crs-ours", Duration: -1},
+		fakecloud.Task{Account: "other", ID: "100", InstanceID: "crs-theirs", Fails: true},
+	)
+	w.secret("tencent-credentials", mainKey)
+	op := w.operate(options{})
+	w.create("redis", redis(100))
+	w.history.untilOne("redis", "knows its instance", func(s v1alpha1.CloudTaskStatus) bool { return len(s.ResourceIDs) > 0 })
+	check(t, w.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "tencent-credentials"}}))
+	w.secret("tencent-credentials", other)
+	s := w.history.untilOne("redis", "tells of the other key, or of no Secret for long", func(s v1alpha1.CloudTaskStatus) bool {
+		return finished(s) || reasonOf(s) == v1alpha1.ReasonCredentialsNotFound && strings.Contains(s.Message, "account")
+	}).task.Status
+	if finished(s) {
+		t.Fatalf("the outcome of another account's task was taken: %s", describe(s))
+	}
+	op.kill()
+	w.operate(options{}).await("Starting workers")
+	w.secret("tencent-credentials", mainKey)
+	w.history.untilReason("redis", v1alpha1.ReasonRunning)
+	w.cloud.Add(fakecloud.Task{Account: "main", ID: "100", InstanceID: "crs-ours"})
+	if s := w.history.untilOne("redis", "finishes", finished).task.Status; s.Phase != v1alpha1.PhaseSucceeded {
+		t.Errorf("want success, got %s", describe(s))
+	}
 }
 
 // TestTwoSecretsWithOneKey: they share a quota and its sweeps, and yet each
