@@ -1,0 +1,216 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// testFailover takes the leader of two away in three ways.
+func testFailover(t *testing.T, n *node, g *granted) {
+	const namespace = "failover"
+	r := n.newRelease(t, "HELM4", system, "replicaCount: 2\n")
+	r.install(t)
+	n.awaitReady(t, system, 2)
+	g.note(t, n, system)
+	n.makeNamespace(t, namespace)
+	n.feed(t, tenantSecret, "kubectl", "-n", namespace, "apply", "-f", "-")
+	n.watchHistory(t, namespace)
+	leader := func() corev1.Pod { return n.leader(t, system) }
+
+	t.Run("deleted", func(t *testing.T) {
+		tasks := n.load(t, namespace, 20*time.Second)
+		old := leader()
+		n.cloud.forgetCallers(t)
+		begin := time.Now()
+		if err := n.Delete(t.Context(), &old); err != nil {
+			t.Fatal(err)
+		}
+		figure(t, "failover: leader's pod deleted, the other polls after", n.takeover(t, old).Sub(begin))
+		n.awaitReady(t, system, 2)
+		n.awaitOutcomes(t, tasks)
+	})
+	t.Run("killed", func(t *testing.T) {
+		tasks := n.load(t, namespace, 40*time.Second)
+		old := leader()
+		n.cloud.forgetCallers(t)
+		begin := time.Now()
+		signalPod(t, old, syscall.SIGKILL)
+		figure(t, "failover: leader killed, a new one polls after (lease 15 s)", n.renewal(t, old, begin).Sub(begin))
+		n.awaitReady(t, system, 2)
+		n.awaitOutcomes(t, tasks)
+	})
+	t.Run("stopped", func(t *testing.T) {
+		tasks := n.load(t, namespace, 60*time.Second)
+		old := leader()
+		count := restarts(n.pods(t, system))[old.Name]
+		n.cloud.forgetCallers(t)
+		begin := time.Now()
+		signalPod(t, old, syscall.SIGSTOP)
+		took := n.takeover(t, old)
+		figure(t, "failover: leader stopped, the other polls after (lease 15 s)", took.Sub(begin))
+		signalPod(t, old, syscall.SIGCONT)
+		continued := time.Now()
+		n.await(t, "the old leader exits", func() error {
+			if restarts(n.pods(t, system))[old.Name] > count {
+				return nil
+			}
+			return errors.New("it runs on")
+		})
+		figure(t, "failover: old leader continued, it has exited after", time.Since(continued))
+		n.awaitReady(t, system, 2)
+		n.awaitOutcomes(t, tasks)
+		n.wroteNothing(t, old, took)
+	})
+
+	r.uninstall(t)
+	n.deleteNamespace(t, namespace)
+	n.removeCRD(t)
+}
+
+// load begins tasks that end one after another until the last one has lasted so
+// long.
+func (n *node) load(t *testing.T, namespace string, last time.Duration) []task {
+	t.Helper()
+	var tasks []task
+	const count = 40
+	for i := range count {
+		duration := last * time.Duration(i+1) / count
+		if i%4 == 3 {
+			tasks = append(tasks, clbTask(tenantAccount, namespace, duration, i%3 == 0))
+		} else {
+			tasks = append(tasks, redisTask(tenantAccount, namespace, duration, i%5 == 0))
+		}
+	}
+	n.begin(t, tasks...)
+	return tasks
+}
+
+// lease is the operator's only one.
+func (n *node) lease(t *testing.T, namespace string) coordinationv1.Lease {
+	t.Helper()
+	var leases coordinationv1.LeaseList
+	if err := n.List(t.Context(), &leases, client.InNamespace(namespace)); err != nil {
+		t.Fatal(err)
+	}
+	if len(leases.Items) != 1 {
+		t.Fatalf("there are %d leases, want 1", len(leases.Items))
+	}
+	return leases.Items[0]
+}
+
+// leader is the pod that holds the lease.
+func (n *node) leader(t *testing.T, namespace string) corev1.Pod {
+	t.Helper()
+	var leader corev1.Pod
+	n.await(t, "a leader", func() error {
+		holder := n.lease(t, namespace).Spec.HolderIdentity
+		for _, pod := range n.pods(t, namespace) {
+			if holder != nil && strings.HasPrefix(*holder, pod.Name+"_") && pod.DeletionTimestamp == nil {
+				leader = pod
+				return nil
+			}
+		}
+		return fmt.Errorf("the lease is held by %v", holder)
+	})
+	return leader
+}
+
+// takeover waits until another pod than the old leader asks the cloud, and says
+// when that was.
+func (n *node) takeover(t *testing.T, old corev1.Pod) time.Time {
+	t.Helper()
+	var when time.Time
+	n.await(t, "another pod polls", func() error {
+		for address, first := range n.cloud.firstCall(t) {
+			if address != old.Status.PodIP {
+				when = first
+				return nil
+			}
+		}
+		return errors.New("none does")
+	})
+	return when
+}
+
+// renewal is takeover for a killed leader, whose pod lives on: the new leader may
+// be the same pod, started again, and calls come from its address.
+func (n *node) renewal(t *testing.T, old corev1.Pod, killed time.Time) time.Time {
+	t.Helper()
+	transitions := n.lease(t, old.Namespace).Spec.LeaseTransitions
+	n.await(t, "the lease has a new holder", func() error {
+		lease := n.lease(t, old.Namespace)
+		if now := lease.Spec.LeaseTransitions; now == nil || transitions != nil && *now == *transitions {
+			return fmt.Errorf("%s holds it still", *lease.Spec.HolderIdentity)
+		}
+		return nil
+	})
+	n.cloud.forgetCallers(t)
+	var when time.Time
+	n.await(t, "the new leader polls", func() error {
+		for _, first := range n.cloud.firstCall(t) {
+			when = first
+			return nil
+		}
+		return errors.New("it does not")
+	})
+	return when
+}
+
+// signalPod sends a signal to the operator in a pod, as the node's administrator.
+func signalPod(t *testing.T, pod corev1.Pod, signal syscall.Signal) {
+	t.Helper()
+	processes, err := filepath.Glob("/proc/[0-9]*/cgroup")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range processes {
+		cgroup, _ := os.ReadFile(path) // it may have ended meanwhile
+		name, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "comm"))
+		if !strings.Contains(string(cgroup), "pod"+string(pod.UID)) || strings.TrimSpace(string(name)) != "cloudtask" {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Kill(pid, signal); err != nil {
+			t.Fatalf("send %v to %s: %v", signal, pod.Name, err)
+		}
+		return
+	}
+	t.Fatalf("pod %s has no process cloudtask", pod.Name)
+}
+
+// wroteNothing checks that a pod wrote no status until its container was started
+// anew, from when another led.
+func (n *node) wroteNothing(t *testing.T, old corev1.Pod, since time.Time) {
+	t.Helper()
+	for _, pod := range n.pods(t, old.Namespace) {
+		if pod.Name != old.Name {
+			continue
+		}
+		again := pod.Status.ContainerStatuses[0].State.Running.StartedAt.Time
+		for _, e := range n.audit(t, "system:serviceaccount:"+pod.Namespace+":"+pod.Spec.ServiceAccountName) {
+			by := strings.Join(e.User.Extra["authentication.kubernetes.io/pod-name"], "")
+			if by == old.Name && e.ObjectRef.Subresource == "status" && e.ResponseStatus.Code < 300 &&
+				e.StageTimestamp.After(since) && e.StageTimestamp.Before(again) {
+				t.Errorf("the old leader wrote %s at %s, after another led", e.RequestURI, e.StageTimestamp)
+			}
+		}
+		return
+	}
+	t.Errorf("pod %s is gone", old.Name)
+}
