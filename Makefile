@@ -66,6 +66,10 @@ test: $(helm3) $(helm4) ## Run the unit, API-server and chart tests.
 	go -C hack/image test -race -shuffle=on ./...
 	$(with_assets) HELM3=$(helm3) HELM4=$(helm4) go test -race -shuffle=on ./...
 
+.PHONY: e2e
+e2e: $(helm3) $(helm4) ## Test on a real node of Kubernetes (Linux, root); RUN=TestNode/failover picks.
+	HELM3=$(helm3) HELM4=$(helm4) hack/e2e/run.sh $(if $(RUN),-test.run='$(RUN)')
+
 .PHONY: bench
 bench: ## Measure lag and load against a simulated cloud.
 	$(with_assets) go run ./hack/bench
@@ -114,7 +118,7 @@ clean: ## Remove what was built here; the cache in ~/.cache/cloudtask stays.
 help: ## Show this list.
 	@awk 'BEGIN { FS = ":.*## "; print "make TARGET" } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(controller_gen):
 	@hack/progress.sh "Building controller-gen" go build -C hack/tools -o $@ sigs.k8s.io/controller-tools/cmd/controller-gen
