@@ -56,10 +56,12 @@ type cloud struct {
 	rtt, listRTT time.Duration
 	limit        map[string]int // calls a calendar second; none: unlimited
 
-	mu     sync.Mutex
-	jobs   map[string]*job
-	order  []*job // by start
-	window map[string]counted
+	mu      sync.Mutex
+	jobs    map[string]*job
+	order   []*job // running, by start once sorted
+	sorted  bool
+	nextEnd time.Time // the earliest of them
+	window  map[string]counted
 
 	// The lies and faults of a test; they replace the honest answer.
 	answer func(key string) (Answer[saying], bool)
@@ -94,7 +96,7 @@ func (c *cloud) add(j *job) *job {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.jobs[j.key] = j
-	c.order = append(c.order, j)
+	c.order, c.sorted, c.nextEnd = append(c.order, j), false, time.Time{}
 	return j
 }
 
@@ -258,10 +260,7 @@ func (c *cloud) listPage(n int, ok bool) Page[saying] {
 
 func (c *cloud) honestPage(n int) Page[saying] {
 	now := time.Now()
-	c.order = slices.DeleteFunc(c.order, func(j *job) bool { return !j.runs(now) })
-	if !slices.IsSortedFunc(c.order, byStart) {
-		slices.SortStableFunc(c.order, byStart)
-	}
+	c.refresh(now)
 	i := len(c.order)
 	for i > 0 && c.order[i-1].listedAt.After(now) {
 		i-- // listed late: only the newest are
@@ -274,6 +273,24 @@ func (c *cloud) honestPage(n int) Page[saying] {
 		}
 	}
 	return p
+}
+
+// refresh takes ended jobs out of the order, if there can be any.
+func (c *cloud) refresh(now time.Time) {
+	if !c.sorted {
+		slices.SortStableFunc(c.order, byStart)
+		c.sorted = true
+	}
+	if now.Before(c.nextEnd) {
+		return
+	}
+	c.nextEnd = now.Add(time.Hour)
+	c.order = slices.DeleteFunc(c.order, func(j *job) bool {
+		if j.runs(now) && !j.stuck && j.end.Before(c.nextEnd) {
+			c.nextEnd = j.end
+		}
+		return !j.runs(now)
+	})
 }
 
 func byStart(a, b *job) int { return cmp.Compare(a.start.UnixNano(), b.start.UnixNano()) }

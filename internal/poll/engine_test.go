@@ -287,17 +287,23 @@ func TestClose(t *testing.T) {
 		tr := newTracker(c)
 		c.hang["hanging"] = make(chan struct{})
 		c.hang["page 0"] = make(chan struct{})
-		c.hang["ending"] = make(chan struct{})
+		c.hang["ending"] = make(chan struct{}) // the listing, not its own question
 		tr.Track(tr.task(c.addJob("hanging", time.Hour)))
 		tr.Track(tr.task(c.addJob("running", time.Hour)))
 		tr.Track(tr.listed(c.addJob("listed", time.Hour)))
 		time.Sleep(4900 * time.Millisecond)
-		tr.Track(tr.listed(c.addJob("ending", 0)))
+		ending := tr.listed(c.addJob("ending", 0))
+		c.jobs["ending's own"] = c.jobs["ending"]
+		ending.Ask = c.ask(infoAPI, "ending's own")
+		tr.Track(ending)
 		time.Sleep(200 * time.Millisecond)
 		began := time.Now()
 		tr.Close()
 		if took := time.Since(began); took != 0 {
 			t.Errorf("Close took %v with calls under way", took)
+		}
+		if s, ok := tr.Sighting("ending"); !ok || s.Ended || s.Observation.State != succeeded {
+			t.Errorf("Sighting %+v, want an end that is about to be told", s)
 		}
 		changes := tr.changes("ending")
 		tr.Track(tr.task(c.addJob("late", time.Hour)))
@@ -309,5 +315,23 @@ func TestClose(t *testing.T) {
 			t.Error("Changed was called after Close")
 		}
 		tr.Close()
+	})
+}
+
+func TestLoads(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cloud, tr *tracker) {
+		for i := range 100 {
+			tr.Track(tr.task(c.addJob(fmt.Sprint(i), time.Hour)))
+		}
+		tr.Track(tr.other(c.addJob("a", time.Hour)))
+		time.Sleep(time.Second)
+		for _, l := range tr.Loads() {
+			if l.Rate != 18 || l.Lane == infoLane && l.Due < 10 || l.Lane == otherLane && l.Due != 0 {
+				t.Errorf("%+v", l)
+			}
+		}
+		if n := len(tr.Loads()); n != 2 {
+			t.Errorf("%d lanes, want 2", n)
+		}
 	})
 }

@@ -112,6 +112,24 @@ func TestUnavailable(t *testing.T) {
 			}
 		})
 	})
+	t.Run("starts over", func(t *testing.T) {
+		for _, class := range []Class{Good, Absent} {
+			inBubble(t, func(t *testing.T, c *cloud, tr *tracker) {
+				n := 0
+				c.answer = func(string) (Answer[saying], bool) {
+					if n++; n%5 == 0 {
+						return Answer[saying]{Class: class, Err: errCloud}, true
+					}
+					return Answer[saying]{Class: Unavailable, Err: errCloud}, true
+				}
+				tr.Track(tr.task(c.addJob("bad", time.Hour)))
+				time.Sleep(3 * time.Minute)
+				gaps := c.gaps(infoAPI, "bad")
+				within(t, gaps[5], time.Second)
+				within(t, gaps[6], 2*time.Second)
+			})
+		}
+	})
 	t.Run("dead lane", func(t *testing.T) {
 		inBubble(t, func(t *testing.T, c *cloud, tr *tracker) {
 			c.sayAlways(Unavailable)
@@ -134,6 +152,8 @@ func TestRefusedCredential(t *testing.T) {
 		for i := range 50 {
 			tr.Track(tr.task(c.addJob(fmt.Sprint("info ", i), time.Hour)))
 			tr.Track(tr.other(c.addJob(fmt.Sprint("other ", i), time.Hour)))
+		}
+		for i := range 400 {
 			tr.Track(tr.listed(c.addJob(fmt.Sprint("listed ", i), time.Hour)))
 		}
 		bob := tr.task(c.addJob("bob", time.Hour))
@@ -174,10 +194,19 @@ func TestRefusedCredential(t *testing.T) {
 		}
 
 		c.sayTruth()
-		time.Sleep(personInterval + 10*time.Second)
+		from = time.Now()
+		for tr.fault("info 7").Class != Good && time.Since(from) < time.Minute {
+			time.Sleep(time.Second)
+		}
+		time.Sleep(8 * time.Second)
 		for _, key := range []string{"info 7", "listed 7", "new"} {
 			if f := tr.fault(key); f.Class != Good {
 				t.Errorf("%s: fault %+v after a good answer", key, f)
+			}
+		}
+		for i := range 400 { // one by one they take longer
+			if f := tr.fault(fmt.Sprint("listed ", i)); f.Class != Good {
+				t.Fatalf("listed %d: fault %+v, though the listing tells of it", i, f)
 			}
 		}
 	})

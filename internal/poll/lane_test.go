@@ -112,7 +112,7 @@ func TestFirstLooks(t *testing.T) {
 		inBubble(t, func(t *testing.T, c *cloud, tr *tracker) {
 			tr.trackOld(1000)
 			time.Sleep(time.Minute)
-			wait(c, tr, 500, 0)
+			wait(c, tr, 1500, 0)
 			if got := wait(c, tr, 30, time.Second); got > 500*time.Millisecond {
 				t.Errorf("new tasks wait %v minutes after a burst", got)
 			}

@@ -83,8 +83,9 @@ func TestEndTimeIsWaitedForBriefly(t *testing.T) {
 // A look that was under way when the end became known cannot tell of it.
 func TestEndingLooksOnceMore(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *cloud, tr *tracker) {
-		c.listRTT = time.Second // a row is half a second old when it comes
-		j := c.addJob("a", 5700*time.Millisecond)
+		// The look of 6.5 to 7.7 s sees the task at 7.1 s, its own question at 7.35 s.
+		c.rtt, c.listRTT = 300*time.Millisecond, 1200*time.Millisecond
+		j := c.addJob("a", 7200*time.Millisecond)
 		tr.Track(tr.listed(j))
 		time.Sleep(20 * time.Second)
 		if l := tr.end("a"); !l.Final.End.Equal(j.end) {
@@ -114,6 +115,19 @@ func TestBrokenListingIsLeftAlone(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestForbiddenSweepIsLeftAlone(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cloud, tr *tracker) {
+		c.page = func(int) (Page[saying], bool) { return Page[saying]{Class: Rejected}, true }
+		for i := range 10 {
+			tr.Track(tr.listed(c.addJob(fmt.Sprint(i), time.Hour)))
+		}
+		time.Sleep(10 * time.Minute)
+		if n := c.tally(listAPI, time.Time{}, of("page 0")); n < 5 || n > 11 {
+			t.Errorf("swept %d times in 10 minutes, want once a minute", n)
+		}
+	})
 }
 
 func TestUnansweredLooksAreNotRepeatedAtOnce(t *testing.T) {

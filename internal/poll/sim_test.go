@@ -195,7 +195,7 @@ func TestPolicy(t *testing.T) {
 		},
 		"Redis4000": {
 			reason:   "sweeps of forty pages",
-			scenario: redis(4000, 1, 2*time.Minute),
+			scenario: redis(4000, 1, 80*time.Second),
 			mean:     2.2, p99: 3.5,
 		},
 	}

@@ -258,10 +258,8 @@ func (e *Engine[O]) settleRow(t *tracked[O], row O, now time.Time) {
 	t.row, t.rowAt, t.listed, t.toldEnd = &row, now, true, false
 	t.wants = progress
 	e.observeRow(t, t.Listing.Lister.Merge(t.observation, row), now)
+	t.group.lane.queue.remove(t.detail)
 	lapse := now.Add(3 * t.group.period())
-	if t.detail.index >= 0 {
-		t.group.lane.put(t.detail, regular, lapse)
-	}
 	if t.ask.rank != first && !t.pressed() && !e.blocked(t) {
 		t.lane.queue.put(t.ask, regular, later(lapse, now.Add(e.interval(t, now))))
 	}

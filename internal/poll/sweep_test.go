@@ -61,6 +61,42 @@ func TestSweepWhereItIsWorthIt(t *testing.T) {
 	}
 }
 
+func TestSweepReadsPagesThatHaveCome(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cloud, tr *tracker) {
+		for i := range 100 {
+			tr.Track(tr.listed(c.addJob(fmt.Sprint(i), time.Hour)))
+		}
+		time.Sleep(time.Minute)
+		from := time.Now()
+		c.addForeign(100) // newer ones come first
+		time.Sleep(3 * time.Second)
+		if n := c.tally(infoAPI, from, anyCall); n > 0 {
+			t.Errorf("%d questions about tasks on a page that was not read", n)
+		}
+	})
+}
+
+func TestSweepTakesOverFromSingleLooks(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cloud, tr *tracker) {
+		c.page = func(int) (Page[saying], bool) { return Page[saying]{Class: Unavailable}, true }
+		for i := range 100 {
+			tr.Track(tr.listed(c.addJob(fmt.Sprint(i), time.Hour)))
+		}
+		single := func(l call) bool { return l.Key != "page 0" }
+		time.Sleep(time.Minute)
+		if n := c.tally(listAPI, time.Time{}, single); n < 500 {
+			t.Errorf("%d looks in a minute without sweeps", n)
+		}
+		c.set(func() { c.page = nil })
+		time.Sleep(2200 * time.Millisecond)
+		from := time.Now()
+		time.Sleep(time.Minute)
+		if n := c.tally(listAPI, from, single); n > 5 {
+			t.Errorf("%d looks in a minute of sweeps", n)
+		}
+	})
+}
+
 func TestMissingIsAskedAheadOfEverything(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *cloud, tr *tracker) {
 		tr.trackOld(1000) // the lane is a minute behind
@@ -109,7 +145,7 @@ func TestIncompleteSweepProvesNothing(t *testing.T) {
 // TestListingThatLies: whatever the listing says, every task's outcome is right
 // and comes in time, and its own question is not asked too often.
 func TestListingThatLies(t *testing.T) {
-	const ownTimes = 11 * time.Second // the longest interval, and what the lane takes
+	const ownTimes = 12 * time.Second // the longest interval, and what the lane takes
 	sweep := 0
 	cases := map[string]struct {
 		reason string
