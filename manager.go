@@ -104,8 +104,8 @@ func (o *options) run() error {
 	if err != nil {
 		return err
 	}
-	if o.minInterval <= 0 || o.maxInterval < o.minInterval {
-		return fmt.Errorf("--min-poll-interval must be positive and at most --max-poll-interval")
+	if err := o.check(); err != nil {
+		return err
 	}
 	m := controllers.NewMetrics(metrics.Registry)
 	o.cloud.UserAgent, o.cloud.Observe = "cloudtask "+version(), m.ObserveCall
@@ -143,6 +143,21 @@ func (o *options) run() error {
 		return err
 	}
 	return mgr.Start(ctrl.SetupSignalHandler())
+}
+
+// check finds flags that would mean something else than they say.
+func (o *options) check() error {
+	if o.minInterval <= 0 || o.maxInterval < o.minInterval {
+		return errors.New("--min-poll-interval must be positive and at most --max-poll-interval")
+	}
+	for flag, list := range map[string][]string{
+		"namespaces": o.namespaces, "credential-secret-names": o.secretNames, "operator-credentials-namespaces": o.operatorNamespaces,
+	} {
+		if slices.Contains(list, "") { // to client-go, the empty namespace is all of them
+			return fmt.Errorf("--%s has an empty name in %q: write names with commas between them", flag, strings.Join(list, ","))
+		}
+	}
+	return nil
 }
 
 // manager returns a manager that works on the chosen namespaces and labels.
