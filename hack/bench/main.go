@@ -46,6 +46,7 @@ func run(ctx context.Context, args []string) error {
 	quick := flags.Bool("quick", false, "short windows, to see that everything works")
 	seed := flags.Uint64("seed", 1, "seed of all that is drawn")
 	objects := flags.Int("objects", 100_000, "objects of the scenario scale, a tenth of them running")
+	binary := flags.String("operator", "", "operator to measure (default: compiled from the work tree)")
 	out := flags.String("out", "", "file for the results as JSON")
 	report := flags.String("report", "", "Markdown file whose tables are to be renewed")
 	if err := flags.Parse(args); err != nil {
@@ -55,7 +56,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	b, stop, err := newBench(ctx, *seed)
+	b, stop, err := newBench(ctx, *seed, *binary)
 	if err != nil {
 		return err
 	}
@@ -98,19 +99,19 @@ func choose(only string, quick bool) (batches [][]scenario, scale bool, err erro
 	return batches, scale, nil
 }
 
-// newBench starts a control plane and compiles the operator.
-func newBench(ctx context.Context, seed uint64) (b *bench, stop func() error, err error) {
+// newBench starts a control plane, and compiles the operator unless there is one.
+func newBench(ctx context.Context, seed uint64, binary string) (b *bench, stop func() error, err error) {
 	ctrl.SetLogger(logr.Discard()) // what goes wrong is returned
 	klog.SetLogger(logr.Discard())
 	var printing sync.Mutex
 	began := time.Now()
-	b = &bench{seed: seed, say: func(format string, args ...any) {
+	b = &bench{seed: seed, binary: binary, say: func(format string, args ...any) {
 		printing.Lock()
 		defer printing.Unlock()
 		took := time.Since(began).Round(time.Second)
 		fmt.Fprintf(os.Stderr, "%6s  "+format+"\n", append([]any{took}, args...)...)
 	}}
-	b.say("starting a control plane and compiling the operator")
+	b.say("starting")
 	if b.env, err = testenv.Start(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -119,8 +120,10 @@ func newBench(ctx context.Context, seed uint64) (b *bench, stop func() error, er
 		return nil, nil, errors.Join(err, b.env.Stop())
 	}
 	stop = func() error { return errors.Join(b.env.Stop(), os.RemoveAll(dir)) }
-	if b.binary, err = build(ctx, dir); err != nil {
-		return nil, nil, errors.Join(err, stop())
+	if b.binary == "" {
+		if b.binary, err = build(ctx, dir); err != nil {
+			return nil, nil, errors.Join(err, stop())
+		}
 	}
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {

@@ -22,7 +22,7 @@ const (
 	// baselineDrain is the same for baselines, which go on beside what follows.
 	baselineDrain = 17 * time.Minute
 	// loadRate is how many objects a second can be loaded on a busy machine.
-	loadRate = 150
+	loadRate = 500
 )
 
 // bench is a run of some scenarios on one control plane.
@@ -107,7 +107,7 @@ func (t *trial) setUp(ctx context.Context) (err error) {
 	}
 	var done atomic.Int64
 	stop := t.tell(ctx, func() string { return fmt.Sprintf("loading %d of %d running tasks", done.Load(), len(running)) })
-	err = load(ctx, t.client, t.labels, running, (*job).status, &done)
+	err = t.load(ctx, t.labels, running, (*job).status, &done)
 	stop()
 	if err != nil {
 		return err

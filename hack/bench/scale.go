@@ -25,8 +25,6 @@ const (
 type Scale struct {
 	Objects int `json:"objects"`
 	Running int `json:"running"`
-	// LoadRate is how many objects a second could be created, each with a status.
-	LoadRate float64 `json:"loadRate"`
 	// KnownAgain is from the operator's start until all running tasks were listed
 	// once, StartCPU the processor time until then; in seconds. -1: not in time.
 	KnownAgain float64 `json:"knownAgain"`
@@ -48,11 +46,9 @@ type Scale struct {
 func (b *bench) runScale(ctx context.Context, objects int) (*Scale, error) {
 	running := objects / 10
 	s := &Scale{Objects: objects, Running: running}
-	rate, err := b.loadFinished(ctx, objects-running)
-	if err != nil {
+	if err := b.loadFinished(ctx, objects-running); err != nil {
 		return nil, err
 	}
-	s.LoadRate = rate
 	t := b.newTrial(scenario{
 		name: "scale", title: fmt.Sprintf("%d objects", objects), law: redisLaw(), running: running, accounts: 1,
 		warm: 3 * scaleSettle, window: scaleWindow,
@@ -166,26 +162,22 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// loadFinished creates the objects of tasks that ended long ago, and returns how
-// many a second that were.
-func (b *bench) loadFinished(ctx context.Context, n int) (perSecond float64, err error) {
+// loadFinished makes the objects of tasks that ended long ago.
+func (b *bench) loadFinished(ctx context.Context, n int) error {
 	if err := b.client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: finishedIn}}); err != nil {
-		return 0, fmt.Errorf("create namespace: %w", err)
+		return fmt.Errorf("create namespace: %w", err)
 	}
-	began := time.Now()
 	jobs := make([]*job, n)
 	for i := range jobs {
-		j := &job{start: began.Add(-2 * time.Hour), end: began.Add(-time.Hour), namespace: finishedIn, service: "redis"}
+		j := &job{start: time.Now().Add(-2 * time.Hour), end: time.Now().Add(-time.Hour), namespace: finishedIn, service: "redis"}
 		j.id = fmt.Sprint(100_000_000 + i)
 		j.name = "task-" + j.id
 		jobs[i] = j
 	}
 	var done atomic.Int64
 	t := b.newTrial(scenario{name: "scale"})
-	stop := t.tell(ctx, func() string { return fmt.Sprintf("loading %d of %d finished tasks", done.Load(), n) })
-	defer stop()
-	err = load(ctx, b.client, map[string]string{label: finishedIn}, jobs, (*job).finalStatus, &done)
-	return float64(n) / time.Since(began).Seconds(), err
+	defer t.tell(ctx, func() string { return fmt.Sprintf("loading %d of %d finished tasks", done.Load(), n) })()
+	return b.load(ctx, map[string]string{label: finishedIn}, jobs, (*job).finalStatus, &done)
 }
 
 // finalStatus is what an operator has written of a task that succeeded.
@@ -225,7 +217,6 @@ func (s *Scale) table() string {
 		{"first answer p99, s", secs(r.First.P99), "", ""},
 		{"Info and list calls a task", fmt.Sprintf("%.1f + %.1f", r.InfoCalls, r.ListCalls), "", ""},
 		{"calls rejected", fmt.Sprint(r.Throttled), "0", verdict(r.Throttled == 0)},
-		{"objects loaded a second", fmt.Sprintf("%.0f", s.LoadRate), "", ""},
 	}
 	return table(rows)
 }

@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -99,30 +97,6 @@ func (j *job) object(labels map[string]string) *v1alpha1.CloudTask {
 	id := j.redisID()
 	task.Spec.Redis = &v1alpha1.RedisTask{TaskID: &id}
 	return task
-}
-
-// statusAt is the status that an operator has given a task by some moment.
-type statusAt func(*job, time.Time) v1alpha1.CloudTaskStatus
-
-// load creates the objects of tasks that are not new, with their status.
-func load(ctx context.Context, c client.Client, labels map[string]string, jobs []*job, status statusAt, done *atomic.Int64) error {
-	calls, ctx := errgroup.WithContext(ctx)
-	calls.SetLimit(creators)
-	for _, j := range jobs {
-		calls.Go(func() error {
-			task := j.object(labels)
-			if err := c.Create(ctx, task); err != nil {
-				return fmt.Errorf("create object: %w", err)
-			}
-			task.Status = status(j, time.Now())
-			if err := c.Status().Update(ctx, task); err != nil {
-				return fmt.Errorf("write status: %w", err)
-			}
-			done.Add(1)
-			return nil
-		})
-	}
-	return calls.Wait()
 }
 
 // status is what an operator has written of a task some time after its start.
