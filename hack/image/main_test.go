@@ -130,7 +130,7 @@ func unpack(t *testing.T, archive, dir string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		name := filepath.Join(dir, header.Name) //nolint:gosec // Our own archive.
+		name := filepath.Join(dir, header.Name)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o750), os.WriteFile(name, content, 0o600)); err != nil {
 			t.Fatal(err)
 		}
