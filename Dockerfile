@@ -1,4 +1,5 @@
-# The same content as make image, for those who have Docker:
+# The same content as make image with the same version of Go, for those who have
+# Docker:
 #
 #   docker build --build-arg VERSION=0.1.0 -t cloudtask.dev/cloudtask:0.1.0 .
 FROM --platform=$BUILDPLATFORM golang:1.26 AS build

@@ -53,6 +53,7 @@ func write(out, name, source, binary, version string, platforms []string) error 
 		if err != nil {
 			return fmt.Errorf("platform %s: %w", p, err)
 		}
+		fmt.Fprintf(os.Stderr, "Building for %s …\n", p) // minutes, if Go has compiled none of it yet
 		program, err := build(source, version, platform)
 		if err != nil {
 			return err
