@@ -97,6 +97,56 @@ func TestSweepTakesOverFromSingleLooks(t *testing.T) {
 	})
 }
 
+// A question that was under way when the task went missing may have come too
+// early to tell of its end.
+func TestMissingDuringItsOwnQuestion(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cloud, tr *tracker) {
+		c.hang["0"] = make(chan struct{})
+		c.answer = func(key string) (Answer[saying], bool) {
+			return Answer[saying]{Observation: saying{State: running}}, key == "0"
+		}
+		for i := range 10 {
+			now := time.Now() // due every 100 s
+			tr.Track(restored(tr.listed(c.add(&job{key: fmt.Sprint(i), start: now.Add(-10 * time.Hour), end: now.Add(time.Hour)}))))
+		}
+		time.Sleep(time.Minute)
+		c.set(func() { c.jobs["0"].end = time.Now(); c.nextEnd = time.Now() })
+		time.Sleep(7 * time.Second)
+		close(c.hang["0"])
+		c.set(func() { delete(c.hang, "0") })
+		time.Sleep(time.Second / 10)
+		c.sayTruth()
+		time.Sleep(4 * time.Second)
+		if l := tr.end("0"); l.Final.State != succeeded {
+			t.Errorf("%+v 12 s after the end", l)
+		}
+	})
+}
+
+func TestNewTaskIsNotMissing(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cloud, tr *tracker) {
+		tr.trackOld(1000)
+		for i := range 400 {
+			tr.Track(tr.listed(c.addJob(fmt.Sprint("listed ", i), time.Hour)))
+		}
+		time.Sleep(99 * time.Second)
+		for i := range 100 { // these use up the credit
+			tr.Track(tr.task(c.addJob(fmt.Sprint("burst ", i), time.Hour)))
+		}
+		time.Sleep(750 * time.Millisecond) // sweeps are on even seconds
+		from := time.Now()
+		for i := range 100 {
+			j := c.addJob(fmt.Sprint("new ", i), time.Hour)
+			j.listedAt = from.Add(time.Second)
+			tr.Track(tr.listed(j))
+		}
+		time.Sleep(2 * time.Second)
+		if n := c.tally(infoAPI, from, func(l call) bool { return l.Key[0] == 'n' }); n > 0 {
+			t.Errorf("%d new tasks were taken for missing", n)
+		}
+	})
+}
+
 func TestMissingIsAskedAheadOfEverything(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *cloud, tr *tracker) {
 		tr.trackOld(1000) // the lane is a minute behind
@@ -116,8 +166,12 @@ func TestMissingIsAskedAheadOfEverything(t *testing.T) {
 }
 
 func TestIncompleteSweepProvesNothing(t *testing.T) {
-	for _, class := range []Class{Unavailable, Throttled} {
-		t.Run(fmt.Sprint(class), func(t *testing.T) {
+	for name, second := range map[string]func() Page[saying]{
+		"Unavailable": func() Page[saying] { return Page[saying]{Class: Unavailable} },
+		"Throttled":   func() Page[saying] { return Page[saying]{Class: Throttled} },
+		"Panic":       func() Page[saying] { panic("odd page") },
+	} {
+		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, c *cloud, tr *tracker) {
 				now := time.Now()
 				for i := range 200 { // due every 100 s
@@ -129,7 +183,7 @@ func TestIncompleteSweepProvesNothing(t *testing.T) {
 						if n == 0 {
 							return Page[saying]{Pages: 2}, true
 						}
-						return Page[saying]{Class: class}, true
+						return second(), true
 					}
 				})
 				from := time.Now()
