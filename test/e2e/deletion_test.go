@@ -12,6 +12,7 @@ import (
 // time, with the operator there and without.
 func testDeletion(t *testing.T, n *node, _ *granted) {
 	r := n.newRelease(t, "HELM4", system, "")
+	defer n.leave(t, r)
 	r.install(t)
 	n.awaitReady(t, system, 1)
 	for _, operator := range []string{"up", "down"} {
@@ -32,5 +33,4 @@ func testDeletion(t *testing.T, n *node, _ *granted) {
 		figure(t, "deletion, operator "+operator+": a namespace with 40 CloudTasks", took[0])
 		figure(t, "deletion, operator "+operator+": an empty namespace", took[1])
 	}
-	n.removeCRD(t)
 }

@@ -9,6 +9,7 @@ import "testing"
 func TestNode(t *testing.T) {
 	n := newNode(t)
 	n.cloud.start(t, n)
+	n.tagImages(t)
 	grants := &granted{}
 	for _, test := range []struct {
 		name string
@@ -31,13 +32,6 @@ func TestNode(t *testing.T) {
 		{"deletion", testDeletion},
 		{"granted-is-used", func(t *testing.T, n *node, g *granted) { g.judge(t, n) }},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			defer func() {
-				if t.Failed() {
-					n.describe(t)
-				}
-			}()
-			test.run(t, n, grants)
-		})
+		t.Run(test.name, func(t *testing.T) { test.run(t, n, grants) })
 	}
 }

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -35,11 +34,6 @@ func (h byHelm) name() string { return strings.Fields(filepath.Base(h.helm))[0] 
 // install runs the README's command, without any values.
 func (h byHelm) install(t *testing.T) {
 	t.Helper()
-	name, err := imageOf(h.run(t, h.helm, "template", h.chart))
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.tagImage(t, name)
 	h.run(t, h.helm, "install", "cloudtask", h.chart, "-n", system, "--create-namespace")
 }
 
@@ -55,22 +49,11 @@ func (h byHelm) check(t *testing.T) {
 // byManifest installs dist/install.yaml, which brings its namespace.
 type byManifest struct{ *node }
 
-const manifest = "dist/install.yaml"
-
 func (byManifest) name() string       { return "install.yaml" }
 func (byManifest) check(t *testing.T) {}
 
 func (m byManifest) install(t *testing.T) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(m.root, manifest))
-	if err != nil {
-		t.Fatal(err)
-	}
-	name, err := imageOf(string(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.tagImage(t, name)
 	m.run(t, "kubectl", "apply", "--server-side", "-f", manifest)
 }
 
@@ -90,13 +73,18 @@ func (m byManifest) configure(t *testing.T) {
 // uninstall removes all but the CRD and the namespace.
 func (m byManifest) uninstall(t *testing.T) {
 	t.Helper()
-	m.run(t, "kubectl", "-n", system, "delete", "deployment,service,serviceaccount,role,rolebinding", "-l", "app.kubernetes.io/name=cloudtask")
-	m.run(t, "kubectl", "delete", "clusterrole,clusterrolebinding", "-l", "app.kubernetes.io/name=cloudtask")
-	m.awaitNoPods(t, system)
+	m.uninstalling(system, func() {
+		const ours = "app.kubernetes.io/name=cloudtask"
+		m.run(t, "kubectl", "-n", system, "delete", "deployment,service,serviceaccount,role,rolebinding", "-l", ours)
+		m.run(t, "kubectl", "delete", "clusterrole,clusterrolebinding", "-l", ours)
+		m.awaitNoPods(t, system)
+	})
 }
 
 // testInstall installs, uses, uninstalls and installs again.
 func testInstall(t *testing.T, n *node, g *granted, by installer) {
+	own, tenant := "own-"+slug(by), "tenant-"+slug(by)
+	defer n.leave(t, by, own, tenant)
 	installReady(t, n, by)
 	g.note(t, n, system)
 	by.configure(t)
@@ -104,7 +92,6 @@ func testInstall(t *testing.T, n *node, g *granted, by installer) {
 	noShell(t, n)
 	by.check(t)
 
-	own, tenant := "own-"+slug(by), "tenant-"+slug(by)
 	n.makeNamespace(t, own)
 	n.makeNamespace(t, tenant)
 	n.feed(t, tenantSecret, "kubectl", "-n", tenant, "apply", "-f", "-")
@@ -145,11 +132,6 @@ func testInstall(t *testing.T, n *node, g *granted, by installer) {
 	if after := n.get(t, bySecret[0]); !apiequality.Semantic.DeepEqual(before, after) {
 		t.Errorf("installing again changed a finished CloudTask: %+v, was %+v", after, before)
 	}
-
-	by.uninstall(t)
-	n.deleteNamespace(t, own)
-	n.deleteNamespace(t, tenant)
-	n.removeCRD(t)
 }
 
 // installReady installs and logs how long it takes until the pod is Ready.
@@ -184,19 +166,5 @@ func noShell(t *testing.T, n *node) {
 	}
 	if out, err := n.try(t, "", "kubectl", "-n", system, "run", "root", "--image="+image, "--image-pull-policy=Never"); err == nil {
 		t.Errorf("a pod that may be root was admitted: %s", out)
-	}
-}
-
-// describe says what the cluster looks like after a failure.
-func (n *node) describe(t *testing.T) {
-	t.Helper()
-	for _, command := range []string{
-		"get pods -A -o wide", "get ct -A", "-n " + system + " logs deployment/cloudtask --tail=40", "get events -A --sort-by=.lastTimestamp",
-	} {
-		out, err := n.try(t, "", "kubectl", strings.Fields(command)...)
-		if len(out) > 8000 {
-			out = out[len(out)-8000:]
-		}
-		t.Logf("kubectl %s: %v\n%s", command, err, out)
 	}
 }

@@ -18,6 +18,7 @@ import (
 // who may not, and as someone who may.
 func testMetrics(t *testing.T, n *node, g *granted) {
 	r := n.newRelease(t, "HELM4", system, "")
+	defer n.leave(t, r)
 	r.install(t)
 	n.awaitReady(t, system, 1)
 	g.note(t, n, system)
@@ -26,8 +27,6 @@ func testMetrics(t *testing.T, n *node, g *granted) {
 		t.Errorf("there are no metrics of CloudTask: %.2000s", body)
 	}
 	figure(t, "metrics: series of an operator without objects", series(body))
-	r.uninstall(t)
-	n.removeCRD(t)
 }
 
 func series(body string) int {

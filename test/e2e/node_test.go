@@ -35,6 +35,21 @@ type node struct {
 	dir   string // the node's own files
 	root  string // the work tree
 	cloud cloud
+	// uninstalls are the times in which an operator may still run whose roles
+	// have been deleted, by its namespace.
+	uninstalls map[string][]interval
+}
+
+type interval struct{ begin, end time.Time }
+
+// uninstalling runs the removal of an operator.
+func (n *node) uninstalling(namespace string, remove func()) {
+	begin := time.Now()
+	remove()
+	if n.uninstalls == nil {
+		n.uninstalls = map[string][]interval{}
+	}
+	n.uninstalls[namespace] = append(n.uninstalls[namespace], interval{begin, time.Now()})
 }
 
 func newNode(t *testing.T) *node {
@@ -156,12 +171,17 @@ type auditEvent struct {
 		Namespace   string `json:"namespace"`
 		Name        string `json:"name"`
 	} `json:"objectRef"`
-	RequestURI     string `json:"requestURI"`
+	RequestURI     string            `json:"requestURI"`
+	Annotations    map[string]string `json:"annotations"`
 	ResponseStatus struct {
 		Code int `json:"code"`
 	} `json:"responseStatus"`
 	StageTimestamp time.Time `json:"stageTimestamp"`
 }
+
+// forbidden says that a role was missing. Creating something in a namespace that is
+// being deleted is answered with 403 as well.
+func (e auditEvent) forbidden() bool { return e.Annotations["authorization.k8s.io/decision"] == "forbid" }
 
 // audit returns what a service account did, in the order of its ends.
 func (n *node) audit(t *testing.T, username string) []auditEvent {

@@ -17,6 +17,7 @@ func testOutage(t *testing.T, n *node, g *granted) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := n.newRelease(t, "HELM4", system, c.values)
+			defer n.leave(t, r, namespace)
 			r.install(t)
 			count := 1
 			if c.values != "" {
@@ -41,9 +42,6 @@ func testOutage(t *testing.T, n *node, g *granted) {
 					t.Errorf("%s was restarted %d times, want at most once", pod, restarts)
 				}
 			}
-			r.uninstall(t)
-			n.deleteNamespace(t, namespace)
-			n.removeCRD(t)
 		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,8 +18,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// image is the operator's image on the node.
-const image = "e2e.local/cloudtask:e2e"
+const (
+	// image is the operator's image on the node.
+	image = "e2e.local/cloudtask:e2e"
+	// chart and manifest are what is tested, in the work tree.
+	chart    = "./charts/cloudtask"
+	manifest = "dist/install.yaml"
+)
 
 // operatorKey is the operator's own key, and what its pod is restricted to.
 const operatorKey = `
@@ -43,7 +49,7 @@ func (n *node) newRelease(t *testing.T, helm, namespace, values string) *release
 	t.Helper()
 	n.makeNamespace(t, namespace)
 	n.feed(t, operatorKey, "kubectl", "-n", namespace, "apply", "-f", "-")
-	return &release{node: n, helm: os.Getenv(helm), namespace: namespace, values: values, chart: "./charts/cloudtask"}
+	return &release{node: n, helm: os.Getenv(helm), namespace: namespace, values: values, chart: chart}
 }
 
 func (n *node) makeNamespace(t *testing.T, name string) {
@@ -78,8 +84,10 @@ func (r *release) upgrade(t *testing.T, args ...string) {
 
 func (r *release) uninstall(t *testing.T) {
 	t.Helper()
-	r.run(t, r.helm, "uninstall", "cloudtask", "-n", r.namespace, "--wait")
-	r.awaitNoPods(t, r.namespace)
+	r.uninstalling(r.namespace, func() {
+		r.run(t, r.helm, "uninstall", "cloudtask", "-n", r.namespace, "--wait", "--ignore-not-found")
+		r.awaitNoPods(t, r.namespace)
+	})
 }
 
 func (n *node) awaitNoPods(t *testing.T, namespace string) {
@@ -155,10 +163,21 @@ func restarts(pods []corev1.Pod) map[string]int32 {
 	return counts
 }
 
-// tagImage makes the operator's image known by another name, that of a registry.
-func (n *node) tagImage(t *testing.T, name string) {
+// tagImages gives the operator's image the names that the chart and the manifest
+// have for it.
+func (n *node) tagImages(t *testing.T) {
 	t.Helper()
-	n.run(t, "ctr", "-a", n.dir+"/containerd.sock", "-n", "k8s.io", "images", "tag", "--force", image, name)
+	text, err := os.ReadFile(filepath.Join(n.root, manifest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, manifests := range []string{string(text), n.run(t, os.Getenv("HELM4"), "template", chart)} {
+		name, err := imageOf(manifests)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.run(t, "ctr", "-a", n.dir+"/containerd.sock", "-n", "k8s.io", "images", "tag", "--force", image, name)
+	}
 }
 
 // imageOf finds the operator's image in rendered manifests.
@@ -171,10 +190,27 @@ func imageOf(manifests string) (string, error) {
 	return "", errors.New("no image in the manifests")
 }
 
-// removeCRD ends with every CloudTask, as the README says.
-func (n *node) removeCRD(t *testing.T) {
+// leave ends a test, a failed one too, as it found the node: without the operator,
+// the namespaces, and the CRD with every CloudTask.
+func (n *node) leave(t *testing.T, operator interface{ uninstall(*testing.T) }, namespaces ...string) {
 	t.Helper()
-	n.run(t, "kubectl", "delete", "crd", crdName, "--ignore-not-found", "--timeout=2m")
+	if t.Failed() {
+		n.describe(t)
+	}
+	operator.uninstall(t)
+	n.run(t, "kubectl", append([]string{"delete", "namespace", "--ignore-not-found", "--timeout=3m", system}, namespaces...)...)
+	n.run(t, "kubectl", "delete", "crd", crdName, "--ignore-not-found", "--timeout=3m")
+}
+
+// describe says what the cluster looks like after a failure.
+func (n *node) describe(t *testing.T) {
+	t.Helper()
+	for _, command := range []string{
+		"get pods -A -o wide", "get ct -A", "-n " + system + " logs -l app.kubernetes.io/name=cloudtask --prefix --tail=40", "get events -A --sort-by=.lastTimestamp",
+	} {
+		out, err := n.try(t, "", "kubectl", strings.Fields(command)...)
+		t.Logf("kubectl %s: %v\n%s", command, err, out[max(0, len(out)-8000):])
+	}
 }
 
 const crdName = "cloudtasks.tencent.cloudtask.dev"

@@ -20,6 +20,7 @@ func testUpgrade(t *testing.T, n *node, g *granted) {
 	r := n.newRelease(t, "HELM4", system, "image: {repository: e2e.local/cloudtask, tag: older, pullPolicy: Never}\n")
 	current := r.chart
 	r.chart = n.olderChart(t)
+	defer n.leave(t, r, namespace)
 	r.install(t)
 	n.awaitReady(t, system, 1)
 	n.makeNamespace(t, namespace)
@@ -55,10 +56,6 @@ func testUpgrade(t *testing.T, n *node, g *granted) {
 	n.cloud.finish(t, later.cloud, true)
 	n.awaitOutcomes(t, append(tasks, later))
 	figure(t, "upgrade: every outcome right, after the rollback", time.Since(begin))
-
-	r.uninstall(t)
-	n.deleteNamespace(t, namespace)
-	n.removeCRD(t)
 }
 
 // olderChart is the chart with a CRD that lacks spec.suspend.
