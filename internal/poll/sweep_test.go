@@ -408,6 +408,7 @@ func BenchmarkRow(b *testing.B) {
 	defer tr.Close()
 	g := &group[saying]{rows: map[string][]*tracked[saying]{}, tasks: map[*tracked[saying]]struct{}{}, pages: 100}
 	l := newLane[saying](infoLane, 18, time.Now())
+	g.lane = newLane[saying](listLane, 90, time.Now())
 	for i := range 10_000 {
 		key := fmt.Sprint(i)
 		task := tr.listed(c.addJob(key, 100*time.Hour))
