@@ -20,7 +20,7 @@ helm3 := $(helm)/helm3
 helm4 := $(helm)/helm4
 helm_docs := $(helm)/helm-docs
 
-modules := . hack/cluster hack/golangci-lint hack/helm hack/image hack/tools
+modules := . hack/cluster hack/golangci-lint hack/helm hack/image hack/metrics/plot hack/tools
 
 # The image: its version is that of the chart.
 VERSION ?= $(shell sed -n 's/^appVersion: //p' charts/cloudtask/Chart.yaml)
@@ -70,6 +70,10 @@ test: $(helm3) $(helm4) ## Run the unit, API-server and chart tests.
 e2e: $(helm3) $(helm4) ## Test on a real node of Kubernetes (Linux, root); RUN=TestNode/failover picks.
 	HELM3=$(helm3) HELM4=$(helm4) hack/e2e/run.sh $(if $(RUN),-test.run='$(RUN)')
 
+.PHONY: observability
+observability: ## Have a real Prometheus watch the operator: metrics, alerts, dashboard.
+	$(with_assets) go test -tags observability -count=1 -v ./test/observability
+
 .PHONY: bench
 bench: ## Measure lag and load against a simulated cloud.
 	$(with_assets) go run ./hack/bench
@@ -100,12 +104,24 @@ crd: $(controller_gen)
 manifests: crd $(helm4) $(helm_docs) ## Generate the CRD, and from the chart its README, config/ and dist/.
 	HELM=$(helm4) HELM_DOCS=$(helm_docs) hack/manifests.sh
 
+.PHONY: docs
+docs: ## Generate docs/metrics.md from the metrics.
+	go run ./hack/metrics
+
+.PHONY: dashboard
+dashboard: ## Draw docs/dashboard.png from a run of some minutes.
+	@mkdir -p bin
+	$(with_assets) go test -tags observability -count=1 -run=TestOperator ./test/observability \
+		-scrape=4m -objects=0 -results=$(CURDIR)/bin/dashboard.json
+	go -C hack/metrics/plot run . -dashboard=$(CURDIR)/charts/cloudtask/files/dashboard.json \
+		-results=$(CURDIR)/bin/dashboard.json -out=$(CURDIR)/docs/dashboard.png
+
 .PHONY: tidy
 tidy: ## Tidy every go.mod.
 	@for m in $(modules); do echo "go -C $$m mod tidy"; go -C $$m mod tidy; done
 
 .PHONY: verify
-verify: generate manifests ## Check that what is generated is up to date and committed.
+verify: generate manifests docs ## Check that what is generated is up to date and committed.
 	@hack/verify.sh $(modules)
 
 ##@ Other
@@ -118,7 +134,7 @@ clean: ## Remove what was built here; the cache in ~/.cache/cloudtask stays.
 help: ## Show this list.
 	@awk 'BEGIN { FS = ":.*## "; print "make TARGET" } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(controller_gen):
 	@hack/progress.sh "Building controller-gen" go build -C hack/tools -o $@ sigs.k8s.io/controller-tools/cmd/controller-gen

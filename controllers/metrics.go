@@ -114,8 +114,8 @@ func (m *Metrics) announce() {
 			m.calls.WithLabelValues(string(api), kind.String())
 		}
 	}
+	m.lag.WithLabelValues(services[0]) // CLB tells no end
 	for _, service := range services {
-		m.lag.WithLabelValues(service)
 		for _, reason := range endReasons {
 			m.ended.WithLabelValues(service, reason)
 		}

@@ -130,7 +130,7 @@ func (op *operator) testAccess(t *testing.T) {
 		token string
 		want  int
 	}{
-		"without a token":    {"", http.StatusUnauthorized},
+		"without a token": {"", http.StatusUnauthorized},
 		// Of controller-runtime; 401 would be better.
 		"with a wrong token": {"x.y.z", http.StatusInternalServerError},
 		"without the role":   {op.tokenOf("stranger"), http.StatusForbidden},
