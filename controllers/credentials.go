@@ -20,7 +20,7 @@ import (
 
 const (
 	// DefaultSecretName is the Secret that serves objects which name none.
-	DefaultSecretName = "tencent-credentials"
+	DefaultSecretName = "tencent-credentials" //nolint:gosec // a name, no key
 	// secretMaxAge is how long a Secret is not read again without a sign that
 	// it changed.
 	secretMaxAge = 59 * time.Second

@@ -30,13 +30,22 @@ func TestEventsTellOfTransitionsOnly(t *testing.T) {
 		views  []view
 		want   []string
 	}{
-		"succeeds": {"", []view{unasked(at(0)), running, told(at(2), found(tencent.Running, func(f *finding) { f.Progress = 5 })), told(at(9), found(tencent.Succeeded))},
-			[]string{"Normal Running", "Normal TaskSucceeded"}},
+		"succeeds": {
+			"",
+			[]view{unasked(at(0)), running, told(at(2), found(tencent.Running, func(f *finding) { f.Progress = 5 })), told(at(9), found(tencent.Succeeded))},
+			[]string{"Normal Running", "Normal TaskSucceeded"},
+		},
 		"fails": {"", []view{told(at(0), found(tencent.Waiting)), told(at(9), found(tencent.Failed))}, []string{"Warning TaskFailed"}},
-		"a fault that passes": {"once, and not that it has passed", []view{running, faulty(running, at(2), at(7), 3, poll.Throttled, errThrottled), faulty(running, at(2), at(17), 9, poll.Throttled, errThrottled), told(at(18), found(tencent.Running))},
-			[]string{"Normal Running", "Warning Throttled"}},
-		"a person": {"Stalled is no other reason", []view{faulty(unasked(at(0)), at(0), at(0), 1, poll.Refused, errKey), faulty(unasked(at(0)), at(0), at(45), 2, poll.Refused, errKey)},
-			[]string{"Warning AccessDenied"}},
+		"a fault that passes": {
+			"once, and not that it has passed",
+			[]view{running, faulty(running, at(2), at(7), 3, poll.Throttled, errThrottled), faulty(running, at(2), at(17), 9, poll.Throttled, errThrottled), told(at(18), found(tencent.Running))},
+			[]string{"Normal Running", "Warning Throttled"},
+		},
+		"a person": {
+			"Stalled is no other reason",
+			[]view{faulty(unasked(at(0)), at(0), at(0), 1, poll.Refused, errKey), faulty(unasked(at(0)), at(0), at(45), 2, poll.Refused, errKey)},
+			[]string{"Warning AccessDenied"},
+		},
 		"suspended": {"", []view{running, running.resting(nil)}, []string{"Normal Running"}},
 	} {
 		t.Run(name, func(t *testing.T) {

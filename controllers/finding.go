@@ -159,6 +159,6 @@ func otherInstance(a, b []string) bool { return len(a) > 0 && len(b) > 0 && a[0]
 // redisID reads a task ID, which the schema or the cloud gave as a number; 0,
 // which no task has, for anything else.
 func redisID(s string) int64 {
-	id, _ := strconv.ParseInt(s, 10, 64) //nolint:errcheck // see above
+	id, _ := strconv.ParseInt(s, 10, 64)
 	return id
 }

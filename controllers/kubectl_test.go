@@ -28,8 +28,11 @@ func TestKubectlWait(t *testing.T) {
 	type call struct{ condition, name, timeout string }
 	results := map[call]chan error{}
 	for _, c := range []call{ // all begin before the end
-		{"--for=condition=Succeeded", "good", "1m"}, {"--for=condition=Finished", "good", "1m"}, {eitherWay, "good", "1m"},
-		{"--for=condition=Finished", "bad", "1m"}, {eitherWay, "bad", "1m"},
+		{"--for=condition=Succeeded", "good", "1m"},
+		{"--for=condition=Finished", "good", "1m"},
+		{eitherWay, "good", "1m"},
+		{"--for=condition=Finished", "bad", "1m"},
+		{eitherWay, "bad", "1m"},
 	} {
 		results[c] = make(chan error, 1)
 		go func() {

@@ -79,13 +79,13 @@ func TestOutcomes(t *testing.T) {
 	if n := w.cloud.Stats().APIs[fakecloud.RedisTaskInfo].Throttled; n > 0 {
 		t.Errorf("%d calls throttled", n)
 	}
-	w.checkFinishedAreLeftAlone(tests["redis-succeed"].spec)
+	w.checkFinishedAreLeftAlone()
 	w.checkEvents("redis-failed", "Normal Running", "Warning TaskFailed")
 }
 
 // checkFinishedAreLeftAlone changes all that can be changed of a finished object,
 // and makes sure that nothing but observedGeneration follows.
-func (w *world) checkFinishedAreLeftAlone(spec v1alpha1.CloudTaskSpec) {
+func (w *world) checkFinishedAreLeftAlone() {
 	w.Helper()
 	const name = "redis-succeed"
 	asked := w.cloud.Stats().Tasks

@@ -106,14 +106,14 @@ func lacking(path string, t reflect.Type, served openAPISchema) (missing []strin
 	default:
 		return nil
 	}
-	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+	for field := range t.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		inner, ok := served.Properties[name]
 		if !ok {
 			missing = append(missing, path+"."+name)
 			continue
 		}
-		missing = append(missing, lacking(path+"."+name, t.Field(i).Type, inner)...)
+		missing = append(missing, lacking(path+"."+name, field.Type, inner)...)
 	}
 	return missing
 }

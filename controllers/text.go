@@ -119,8 +119,7 @@ func sameFault(told *v1alpha1.PollError, t *trouble) bool {
 
 // requestID returns the ID of the request that an error answers, if it has one.
 func requestID(err error) string {
-	var e *tencent.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*tencent.Error](err); ok {
 		return e.RequestID
 	}
 	return ""

@@ -195,9 +195,16 @@ func TestFaultyCloud(t *testing.T) {
 	w.secret("tencent-credentials", mainKey)
 	w.operate()
 	for _, f := range []fakecloud.Fault{
-		{Kind: fakecloud.BadGateway}, {Kind: fakecloud.Drop}, {Kind: fakecloud.DropMidBody}, {Kind: fakecloud.Garbage},
-		{Kind: fakecloud.EmptyResponse}, {Kind: fakecloud.NullStatus}, {Kind: fakecloud.Throttle}, {Kind: fakecloud.Error, Code: "InternalError"},
-		{Kind: fakecloud.Status, Status: []byte(`"paused"`)}, {Kind: fakecloud.WrongType},
+		{Kind: fakecloud.BadGateway},
+		{Kind: fakecloud.Drop},
+		{Kind: fakecloud.DropMidBody},
+		{Kind: fakecloud.Garbage},
+		{Kind: fakecloud.EmptyResponse},
+		{Kind: fakecloud.NullStatus},
+		{Kind: fakecloud.Throttle},
+		{Kind: fakecloud.Error, Code: "InternalError"},
+		{Kind: fakecloud.Status, Status: []byte(`"paused"`)},
+		{Kind: fakecloud.WrongType},
 	} {
 		f.Probability = 0.08
 		w.cloud.Inject(f)

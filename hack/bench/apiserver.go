@@ -32,7 +32,7 @@ func (b *bench) changes(ctx context.Context) (map[string]float64, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the API server's metrics: %w", err)
 	}
-	defer resp.Body.Close()
+	defer resp.Body.Close() //nolint:errcheck // read to its end
 	text, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("read the API server's metrics: HTTP %d, %w", resp.StatusCode, err)
@@ -43,7 +43,7 @@ func (b *bench) changes(ctx context.Context) (map[string]float64, error) {
 		if !isRequests {
 			continue
 		}
-		n, _ := strconv.ParseFloat(strings.TrimSpace(line[strings.LastIndexByte(line, ' '):]), 64) //nolint:errcheck // metrics are numbers
+		n, _ := strconv.ParseFloat(strings.TrimSpace(line[strings.LastIndexByte(line, ' '):]), 64)
 		switch {
 		case strings.Contains(labels, `resource="cloudtasks"`) && strings.Contains(labels, `verb="PATCH"`):
 			counts[statusWrites] += n

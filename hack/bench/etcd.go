@@ -56,7 +56,7 @@ func (b *bench) load(ctx context.Context, labels map[string]string, jobs []*job,
 	if err != nil {
 		return fmt.Errorf("connect to etcd: %w", err)
 	}
-	defer etcd.Close()
+	defer etcd.Close() //nolint:errcheck // nothing is left to write
 	model, err := readRecord(ctx, etcd, jobs[0])
 	if err != nil {
 		return err

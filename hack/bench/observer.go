@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -60,6 +61,9 @@ func observe(ctx context.Context, c client.WithWatch, labels client.MatchingLabe
 func (o *observer) watch(ctx context.Context, c client.WithWatch, labels client.MatchingLabels) (watch.Interface, error) {
 	at := &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: o.version}}
 	watcher, err := c.Watch(ctx, &v1alpha1.CloudTaskList{}, labels, at)
+	for apierrors.IsTimeout(err) {
+		watcher, err = c.Watch(ctx, &v1alpha1.CloudTaskList{}, labels, at)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("watch objects: %w", err)
 	}
@@ -72,7 +76,7 @@ func (o *observer) follow(ctx context.Context, c client.WithWatch, labels client
 		err := o.drain(watcher)
 		watcher.Stop()
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // told to stop
 		}
 		if err != nil {
 			return err
@@ -87,8 +91,10 @@ func (o *observer) drain(watcher watch.Interface) error {
 	for event := range watcher.ResultChan() {
 		now := time.Now()
 		task, ok := event.Object.(*v1alpha1.CloudTask)
-		if !ok {
-			return fmt.Errorf("watch objects: %v", event.Object)
+		if err := apierrors.FromObject(event.Object); !ok && apierrors.IsTimeout(err) {
+			return nil // the API server is behind what it has told
+		} else if !ok {
+			return fmt.Errorf("watch objects: %w", err)
 		}
 		o.version = task.ResourceVersion
 		if event.Type != watch.Deleted {

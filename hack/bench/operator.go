@@ -33,6 +33,7 @@ type operator struct {
 
 func startOperator(binary, kubeconfig, selector, endpoint string) (*operator, error) {
 	o := &operator{log: &bytes.Buffer{}}
+	//nolint:noctx // stop ends it, and waits
 	o.cmd = exec.Command(binary, "manager", "--kubeconfig="+kubeconfig, "--watch-label-selector="+selector,
 		"--cloud-endpoint="+endpoint, "--metrics-bind-address=0", "--health-probe-bind-address=0")
 	o.cmd.Env = []string{"HOME=" + os.Getenv("HOME"), "PATH=" + os.Getenv("PATH")}
@@ -96,6 +97,6 @@ func kilobytes(status []byte, name string) int64 {
 	if len(fields) == 0 {
 		return 0
 	}
-	n, _ := strconv.ParseInt(fields[0], 10, 64) //nolint:errcheck // the kernel writes numbers
+	n, _ := strconv.ParseInt(fields[0], 10, 64)
 	return n << 10
 }

@@ -224,7 +224,7 @@ func (r *results) renew(path string) error {
 		return fmt.Errorf("renew the report: %s has no part for %s", path, part)
 	}
 	text := before + fmt.Sprintf(reportBegin, part) + r.text() + fmt.Sprintf(reportEnd, part) + after
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil { //nolint:gosec // a page is for everyone
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		return fmt.Errorf("renew the report: %w", err)
 	}
 	return nil

@@ -35,7 +35,7 @@ func startProcess(log string, fail context.CancelCauseFunc, args ...string) (*pr
 	}
 	defer file.Close() //nolint:errcheck // The process has its own.
 	// No context ends it by force: stop asks it to end.
-	cmd := exec.CommandContext(context.Background(), "sh", append([]string{"-c", launcher, "sh"}, args...)...) //nolint:gosec // The demo's own program.
+	cmd := exec.CommandContext(context.Background(), "sh", append([]string{"-c", launcher, "sh"}, args...)...)
 	cmd.Stdout, cmd.Stderr = file, file
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
 	// A Ctrl-C in the terminal is for the demo, which ends the operator in turn.

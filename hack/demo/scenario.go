@@ -32,8 +32,10 @@ func roles(now time.Time) []role {
 		},
 		{
 			object: "resize-cache-18216",
-			task: fakecloud.Task{ID: "18216", InstanceID: "crs-7ba2lk1c", TypeCode: "002", TypeName: "Redis resize process",
-				Duration: 8 * time.Second, Fails: true, Message: "the zone has no memory left for 64 GB"},
+			task: fakecloud.Task{
+				ID: "18216", InstanceID: "crs-7ba2lk1c", TypeCode: "002", TypeName: "Redis resize process",
+				Duration: 8 * time.Second, Fails: true, Message: "the zone has no memory left for 64 GB",
+			},
 			reason: v1alpha1.ReasonTaskFailed,
 		},
 		{
@@ -43,8 +45,10 @@ func roles(now time.Time) []role {
 		},
 		{
 			object: "listener-" + unbound,
-			task: fakecloud.Task{Service: "clb", ID: unbound, InstanceID: "lb-6cyzxu2e", Duration: 4 * time.Second,
-				Fails: true, Message: "port 443 is taken by another listener"},
+			task: fakecloud.Task{
+				Service: "clb", ID: unbound, InstanceID: "lb-6cyzxu2e", Duration: 4 * time.Second,
+				Fails: true, Message: "port 443 is taken by another listener",
+			},
 			reason: v1alpha1.ReasonTaskFailed,
 		},
 		{

@@ -119,9 +119,9 @@ func (h *history) until(awaited string, wanted func(map[string]sight) bool) map[
 }
 
 // untilFinished waits until the named objects have finished.
-func (h *history) untilFinished(names ...string) map[string]sight {
+func (h *history) untilFinished(names ...string) {
 	h.Helper()
-	return h.until(fmt.Sprintf("%d have finished", len(names)), func(last map[string]sight) bool {
+	h.until(fmt.Sprintf("%d have finished", len(names)), func(last map[string]sight) bool {
 		return !slices.ContainsFunc(names, func(name string) bool { return !finished(last[name].task.Status) })
 	})
 }

@@ -22,8 +22,6 @@ import (
 // parrot is a cloud that repeats all that it was sent: headers, parameters,
 // signatures.
 type parrot struct {
-	cloud *fakecloud.Cloud
-
 	mu         sync.Mutex
 	calls      map[string]int // by task
 	signatures []string

@@ -100,7 +100,7 @@ func New(options Options) *Cloud {
 		tasks:   newTasks(),
 		windows: map[lane]*window{},
 		thefts:  map[string]int{},
-		faults:  faults{random: rand.New(rand.NewPCG(options.Seed, 0))},
+		faults:  faults{random: rand.New(rand.NewPCG(options.Seed, 0))}, //nolint:gosec // repeatable on purpose
 		stats:   newStats(),
 	}
 	maps.Copy(c.limits, options.Limits)
@@ -126,7 +126,7 @@ func (c *Cloud) Listen(addr string) (string, error) {
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return "", fmt.Errorf("listen: %q is not a loopback address", addr)
 	}
-	listener, err := net.Listen("tcp", addr)
+	listener, err := net.Listen("tcp", addr) //nolint:noctx // Close ends it
 	if err != nil {
 		return "", fmt.Errorf("listen: %w", err)
 	}

@@ -137,7 +137,7 @@ func (f Fault) text() string {
 }
 
 // apply changes what an API says. What happens to the bytes is in replies.go.
-func (f Fault) apply(call *call, v *verdict) {
+func (f Fault) apply(_ *call, v *verdict) {
 	switch f.Kind {
 	case Error:
 		number, _ := strconv.Atoi(f.Code) // a word has none

@@ -39,8 +39,8 @@ func TestListLies(t *testing.T) {
 			got, total := []int64{}, int64(0)
 			for offset := range 2 {
 				page := list(t, cloud, func(r *redis.DescribeTaskListRequest) {
-					r.Limit, r.Offset = ptr(int64(3)), ptr(int64(3*offset))
-					r.Result = []*int64{ptr(int64(0)), ptr(int64(1))}
+					r.Limit, r.Offset = new(int64(3)), new(int64(3*offset))
+					r.Result = []*int64{new(int64(0)), new(int64(1))}
 				})
 				got, total = append(got, ids(page)...), *page.TotalCount
 			}

@@ -61,7 +61,7 @@ func sevenTasks(clock *clock) *Cloud {
 func TestListFilters(t *testing.T) {
 	clock := newClock()
 	ago := func(d time.Duration) *string {
-		return ptr(clock.Now().Add(-d).In(redisZone()).Format(redisTime))
+		return new(clock.Now().Add(-d).In(redisZone()).Format(redisTime))
 	}
 	cases := map[string]struct {
 		reason string
@@ -69,18 +69,18 @@ func TestListFilters(t *testing.T) {
 		want   []int64
 	}{
 		"all":       {"newest first", func(*redis.DescribeTaskListRequest) {}, []int64{7, 6, 5, 4, 3, 2, 1}},
-		"instance":  {"by instance", func(r *redis.DescribeTaskListRequest) { r.InstanceId = ptr("crs-odd") }, []int64{7, 5, 3, 1}},
-		"no such":   {"an unknown instance has none", func(r *redis.DescribeTaskListRequest) { r.InstanceId = ptr("crs-x") }, []int64{}},
-		"types":     {"any of the codes", func(r *redis.DescribeTaskListRequest) { r.TaskTypes = []*string{ptr("002"), ptr("005")} }, []int64{5, 2}},
-		"live":      {"waiting and running", func(r *redis.DescribeTaskListRequest) { r.Result = []*int64{ptr(int64(0)), ptr(int64(1))} }, []int64{7, 6, 5, 4}},
-		"waiting":   {"Result 0", func(r *redis.DescribeTaskListRequest) { r.Result = []*int64{ptr(int64(0))} }, []int64{4}},
-		"ended":     {"Result 2 and 4", func(r *redis.DescribeTaskListRequest) { r.Result = []*int64{ptr(int64(2)), ptr(int64(4))} }, []int64{3, 2, 1}},
+		"instance":  {"by instance", func(r *redis.DescribeTaskListRequest) { r.InstanceId = new("crs-odd") }, []int64{7, 5, 3, 1}},
+		"no such":   {"an unknown instance has none", func(r *redis.DescribeTaskListRequest) { r.InstanceId = new("crs-x") }, []int64{}},
+		"types":     {"any of the codes", func(r *redis.DescribeTaskListRequest) { r.TaskTypes = []*string{new("002"), new("005")} }, []int64{5, 2}},
+		"live":      {"waiting and running", func(r *redis.DescribeTaskListRequest) { r.Result = []*int64{new(int64(0)), new(int64(1))} }, []int64{7, 6, 5, 4}},
+		"waiting":   {"Result 0", func(r *redis.DescribeTaskListRequest) { r.Result = []*int64{new(int64(0))} }, []int64{4}},
+		"ended":     {"Result 2 and 4", func(r *redis.DescribeTaskListRequest) { r.Result = []*int64{new(int64(2)), new(int64(4))} }, []int64{3, 2, 1}},
 		"begin":     {"inclusive, of the start", func(r *redis.DescribeTaskListRequest) { r.BeginTime = ago(3 * time.Hour) }, []int64{7, 6, 5}},
 		"after":     {"a second later", func(r *redis.DescribeTaskListRequest) { r.BeginTime = ago(3*time.Hour - time.Second) }, []int64{7, 6}},
 		"end":       {"inclusive, of the start", func(r *redis.DescribeTaskListRequest) { r.EndTime = ago(6 * time.Hour) }, []int64{2, 1}},
 		"backwards": {"an empty time", func(r *redis.DescribeTaskListRequest) { r.BeginTime, r.EndTime = ago(time.Hour), ago(5*time.Hour) }, []int64{}},
 		"together": {"filters add up", func(r *redis.DescribeTaskListRequest) {
-			r.InstanceId, r.Result, r.BeginTime = ptr("crs-odd"), []*int64{ptr(int64(1))}, ago(2*time.Hour)
+			r.InstanceId, r.Result, r.BeginTime = new("crs-odd"), []*int64{new(int64(1))}, ago(2*time.Hour)
 		}, []int64{7}},
 	}
 	for name, tc := range cases {
@@ -100,15 +100,15 @@ func TestListPages(t *testing.T) {
 		want          []int64
 		code          string
 	}{
-		"first":    {"newest", ptr(int64(3)), ptr(int64(0)), []int64{7, 6, 5}, ""},
-		"second":   {"follows", ptr(int64(3)), ptr(int64(3)), []int64{4, 3, 2}, ""},
-		"last":     {"is short", ptr(int64(3)), ptr(int64(6)), []int64{1}, ""},
-		"beyond":   {"is empty", ptr(int64(3)), ptr(int64(9)), []int64{}, ""},
-		"100":      {"the greatest", ptr(int64(100)), nil, []int64{7, 6, 5, 4, 3, 2, 1}, ""},
-		"101":      {"too great", ptr(int64(101)), nil, nil, "InvalidParameter"},
-		"none":     {"too small", ptr(int64(0)), nil, nil, "InvalidParameter"},
-		"odd":      {"Offset is a multiple of Limit", ptr(int64(3)), ptr(int64(4)), nil, "InvalidParameter"},
-		"negative": {"Offset is from 0", ptr(int64(3)), ptr(int64(-3)), nil, "InvalidParameter"},
+		"first":    {"newest", new(int64(3)), new(int64(0)), []int64{7, 6, 5}, ""},
+		"second":   {"follows", new(int64(3)), new(int64(3)), []int64{4, 3, 2}, ""},
+		"last":     {"is short", new(int64(3)), new(int64(6)), []int64{1}, ""},
+		"beyond":   {"is empty", new(int64(3)), new(int64(9)), []int64{}, ""},
+		"100":      {"the greatest", new(int64(100)), nil, []int64{7, 6, 5, 4, 3, 2, 1}, ""},
+		"101":      {"too great", new(int64(101)), nil, nil, "InvalidParameter"},
+		"none":     {"too small", new(int64(0)), nil, nil, "InvalidParameter"},
+		"odd":      {"Offset is a multiple of Limit", new(int64(3)), new(int64(4)), nil, "InvalidParameter"},
+		"negative": {"Offset is from 0", new(int64(3)), new(int64(-3)), nil, "InvalidParameter"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -142,14 +142,14 @@ func TestListHistory(t *testing.T) {
 	cloud := New(Options{Now: clock.Now})
 	day := 24 * time.Hour
 	cloud.Add(Task{ID: "1", Start: clock.Now().Add(-31 * day), Duration: -1}, Task{ID: "2", Start: clock.Now().Add(-29 * day), Duration: -1})
-	page := list(t, cloud, func(r *redis.DescribeTaskListRequest) { r.BeginTime = ptr("2018-01-01 00:00:00") })
+	page := list(t, cloud, func(r *redis.DescribeTaskListRequest) { r.BeginTime = new("2018-01-01 00:00:00") })
 	if diff := cmp.Diff([]int64{2}, ids(page)); diff != "" {
 		t.Errorf("only 30 days are listed (-want +got):\n%s", diff)
 	}
 	if _, err := taskInfo(redisClient(t, cloud, sampleKey()), 1); err != nil {
 		t.Errorf("older ones are still known by ID: %v", err)
 	}
-	if _, err := tryList(t, cloud, func(r *redis.DescribeTaskListRequest) { r.BeginTime = ptr("yesterday") }); codeOf(t, err) != "InvalidParameter" {
+	if _, err := tryList(t, cloud, func(r *redis.DescribeTaskListRequest) { r.BeginTime = new("yesterday") }); codeOf(t, err) != "InvalidParameter" {
 		t.Errorf("a bad time: %v", err)
 	}
 }
@@ -159,10 +159,10 @@ func TestListShape(t *testing.T) {
 	cloud := New(Options{Now: clock.Now})
 	cloud.Add(Task{ID: "42372", InstanceID: "crs-1", TypeCode: "037", Start: clock.Now().Add(-time.Hour), Duration: 9 * time.Second})
 	want := &redis.TaskInfoDetail{
-		TaskId: ptr(int64(42372)), InstanceId: ptr("crs-1"), InstanceName: ptr("crs-1"), TaskType: ptr("037"), ProjectId: ptr(int64(0)),
-		StartTime: ptr(clock.Now().Add(-time.Hour).In(redisZone()).Format(redisTime)),
-		EndTime:   ptr(clock.Now().Add(9*time.Second - time.Hour).In(redisZone()).Format(redisTime)),
-		Progress:  ptr(1.0), Result: ptr(int64(2)),
+		TaskId: new(int64(42372)), InstanceId: new("crs-1"), InstanceName: new("crs-1"), TaskType: new("037"), ProjectId: new(int64(0)),
+		StartTime: new(clock.Now().Add(-time.Hour).In(redisZone()).Format(redisTime)),
+		EndTime:   new(clock.Now().Add(9*time.Second - time.Hour).In(redisZone()).Format(redisTime)),
+		Progress:  new(1.0), Result: new(int64(2)),
 	}
 	if diff := cmp.Diff(want, list(t, cloud, func(*redis.DescribeTaskListRequest) {}).Tasks[0]); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -177,7 +177,7 @@ func TestLiveList(t *testing.T) {
 		cloud.Add(Task{ID: strconv.Itoa(i + 1), Duration: time.Duration(i+1) * 10 * time.Second})
 	}
 	live := func() *redis.DescribeTaskListResponseParams {
-		return list(t, cloud, func(r *redis.DescribeTaskListRequest) { r.Result = []*int64{ptr(int64(0)), ptr(int64(1))} })
+		return list(t, cloud, func(r *redis.DescribeTaskListRequest) { r.Result = []*int64{new(int64(0)), new(int64(1))} })
 	}
 	clock.Add(25 * time.Second)
 	if diff := cmp.Diff([]int64{10, 9, 8, 7, 6, 5, 4, 3}, ids(live())); diff != "" {

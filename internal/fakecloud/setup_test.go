@@ -185,4 +185,5 @@ func parse[T any](t *testing.T, body io.Reader) T {
 	return value
 }
 
-func ptr[T any](value T) *T { return &value }
+//go:fix inline
+func ptr[T any](value T) *T { return new(value) }

@@ -2,6 +2,7 @@ package fakecloud
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -206,9 +207,7 @@ func TestLegacyVectors(t *testing.T) {
 	}
 	with := func(params url.Values, name, value string) url.Values {
 		more := url.Values{name: {value}}
-		for k, v := range params {
-			more[k] = v
-		}
+		maps.Copy(more, params)
 		return more
 	}
 	sha1, sha256 := with(published, "SignatureMethod", "HmacSHA1"), with(published, "SignatureMethod", "HmacSHA256")
@@ -313,7 +312,7 @@ func TestRefusals(t *testing.T) {
 			client := redisClient(t, cloud, sampleKey())
 			client.WithHttpTransport(direct{cloud, tc.alter}) // these headers are not signed
 			request := redis.NewDescribeTaskInfoRequest()
-			request.TaskId = ptr(uint64(1))
+			request.TaskId = new(uint64(1))
 			if _, err := client.DescribeTaskInfo(request); codeOf(t, err) != tc.want {
 				t.Errorf("%s: got %v, want %q", tc.reason, err, tc.want)
 			}

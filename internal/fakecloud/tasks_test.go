@@ -120,8 +120,8 @@ func TestRedisShape(t *testing.T) {
 	requestID := got.RequestId
 	got.RequestId = nil
 	want := &redis.DescribeTaskInfoResponseParams{
-		Status: ptr("running"), StartTime: ptr("2026-01-02 04:00:00"), TaskType: ptr("Redis cache purge process"),
-		InstanceId: ptr("crs-09u2u96z"), TaskMessage: ptr(""),
+		Status: new("running"), StartTime: new("2026-01-02 04:00:00"), TaskType: new("Redis cache purge process"),
+		InstanceId: new("crs-09u2u96z"), TaskMessage: new(""),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("times are UTC+8 (-want +got):\n%s", diff)
@@ -138,12 +138,12 @@ func TestCLBQuestions(t *testing.T) {
 		task, deal *string
 		want       string
 	}{
-		"task ID":   {"by request ID", ptr("job"), nil, ""},
-		"deal name": {"by order", nil, ptr("deal"), ""},
-		"both":      {"exactly one", ptr("job"), ptr("deal"), "InvalidParameter"},
+		"task ID":   {"by request ID", new("job"), nil, ""},
+		"deal name": {"by order", nil, new("deal"), ""},
+		"both":      {"exactly one", new("job"), new("deal"), "InvalidParameter"},
 		"none":      {"exactly one", nil, nil, "InvalidParameter"},
-		"unknown":   {"no such request", ptr("deal"), nil, "InvalidParameter"},
-		"swapped":   {"no such order", nil, ptr("job"), "InvalidParameter"},
+		"unknown":   {"no such request", new("deal"), nil, "InvalidParameter"},
+		"swapped":   {"no such order", nil, new("job"), "InvalidParameter"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

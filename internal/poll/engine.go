@@ -39,7 +39,7 @@ type Engine[O Observation[O]] struct {
 
 // NewEngine returns an engine that works until Close.
 func NewEngine[O Observation[O]](options Options) *Engine[O] {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background()) //nolint:gosec // Close calls it
 	return &Engine[O]{
 		options: options, ctx: ctx, cancel: cancel,
 		tasks:  map[string]*tracked[O]{},
@@ -185,11 +185,11 @@ func (e *Engine[O]) look(ctx context.Context, l *lane[O], en *entry[O]) {
 	now := time.Now()
 	l.learn(a.Class, now)
 	t := en.task
-	switch {
-	case en == t.ask:
+	switch en {
+	case t.ask:
 		e.judge(l.key.Credential, a, now)
 		e.settle(t, a, began, now)
-	case en == t.detail:
+	case t.detail:
 		e.settleDetail(t, a, began, now)
 	}
 }

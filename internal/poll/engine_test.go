@@ -19,21 +19,25 @@ func TestCadence(t *testing.T) {
 	}{
 		"New": {
 			"the second look at two seconds, then every second",
-			0, 0, []time.Duration{2 * time.Second, time.Second, time.Second},
+			0, 0,
+			[]time.Duration{2 * time.Second, time.Second, time.Second},
 		},
 		"HalfAMinute": {
 			"a tenth of the age",
-			30 * time.Second, 0, []time.Duration{3 * time.Second, 3300 * time.Millisecond, 3630 * time.Millisecond},
+			30 * time.Second, 0,
+			[]time.Duration{3 * time.Second, 3300 * time.Millisecond, 3630 * time.Millisecond},
 		},
 		"Ten":   {"ten seconds at most", 10 * time.Minute, 0, []time.Duration{10 * time.Second, 10 * time.Second}},
 		"Hours": {"old tasks less often", 10 * time.Hour, 0, []time.Duration{100 * time.Second, 100*time.Second + 100*time.Second/360}},
 		"Start": {
 			"age counts from the cloud's start",
-			0, 50 * time.Second, []time.Duration{5 * time.Second, 5500 * time.Millisecond},
+			0, 50 * time.Second,
+			[]time.Duration{5 * time.Second, 5500 * time.Millisecond},
 		},
 		"Future": {
 			"a start in the future is none",
-			30 * time.Second, -time.Hour, []time.Duration{3 * time.Second, 3300 * time.Millisecond},
+			30 * time.Second, -time.Hour,
+			[]time.Duration{3 * time.Second, 3300 * time.Millisecond},
 		},
 	}
 	for name, tc := range cases {
@@ -143,7 +147,7 @@ func TestThrottledLaneDelaysNoOther(t *testing.T) {
 func TestPanicIsThatTasksFault(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *cloud, tr *tracker) {
 		var told any
-		tr.options.Panicked = func(v any, stack []byte) { told = v }
+		tr.options.Panicked = func(v any, _ []byte) { told = v }
 		task := tr.task(c.addJob("bad", time.Hour))
 		task.Ask = func(context.Context) Answer[saying] { panic("odd answer") }
 		tr.Track(task)

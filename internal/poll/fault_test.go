@@ -43,7 +43,7 @@ func TestFaultStreaks(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *cloud, tr *tracker) {
 		c.rtt = 0
 		began := time.Now()
-		at := func(s time.Duration) time.Time { return began.Add(s * time.Second) }
+		at := func(s int) time.Time { return began.Add(time.Duration(s) * time.Second) }
 		c.sayAlways(Absent)
 		tr.Track(tr.task(c.addJob("a", time.Hour)))
 		time.Sleep(4500 * time.Millisecond) // asked at 0, 1, 2, 3, 4

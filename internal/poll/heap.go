@@ -46,7 +46,7 @@ func (h entries[O]) Swap(i, j int) {
 
 // Push is for container/heap.
 func (h *entries[O]) Push(x any) {
-	e := x.(*entry[O])
+	e := x.(*entry[O]) //nolint:errcheck // put pushes nothing else
 	e.index = len(*h)
 	*h = append(*h, e)
 }

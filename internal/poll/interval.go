@@ -36,5 +36,5 @@ func backoff(failures int, laneDead bool) time.Duration {
 		ceiling = time.Minute
 	}
 	delay := min(time.Second<<min(failures-1, 6), ceiling)
-	return time.Duration(float64(delay) * (0.75 + rand.Float64()/2))
+	return time.Duration(float64(delay) * (0.75 + rand.Float64()/2)) //nolint:gosec // only to spread calls
 }

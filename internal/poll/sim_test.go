@@ -64,7 +64,7 @@ type verdict struct {
 }
 
 // simulate runs a scenario in simulated time.
-func (s scenario) simulate(t testing.TB) verdict {
+func (s scenario) simulate() verdict {
 	c := newCloud()
 	tr := newTracker(c)
 	defer tr.Close()
@@ -202,7 +202,7 @@ func TestPolicy(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			var v verdict
-			synctest.Test(t, func(t *testing.T) { v = tc.simulate(t) })
+			synctest.Test(t, func(*testing.T) { v = tc.simulate() })
 			if v.ends == 0 || v.wrong+v.unseen+v.rejected > 0 {
 				t.Errorf("%s: %d ends, %d of them wrong, %d unseen, %d calls rejected", tc.reason, v.ends, v.wrong, v.unseen, v.rejected)
 			}
@@ -210,8 +210,11 @@ func TestPolicy(t *testing.T) {
 				name      string
 				got, most float64
 			}{
-				{"mean lag", v.mean, tc.mean}, {"p99 lag", v.p99, tc.p99}, {"p99 first answer", v.first99, tc.first99},
-				{"own questions a task", v.infoCalls, tc.info}, {"list calls a task", v.listCalls, tc.list},
+				{"mean lag", v.mean, tc.mean},
+				{"p99 lag", v.p99, tc.p99},
+				{"p99 first answer", v.first99, tc.first99},
+				{"own questions a task", v.infoCalls, tc.info},
+				{"list calls a task", v.listCalls, tc.list},
 			} {
 				if b.most > 0 && b.got > b.most {
 					t.Errorf("%s: %s %.2f, want at most %.2f", tc.reason, b.name, b.got, b.most)
@@ -256,7 +259,7 @@ func BenchmarkPolicy(b *testing.B) {
 func (s scenario) benchmark(b *testing.B) (v verdict) {
 	all := func(string, string) (bool, error) { return true, nil }
 	ok := testing.RunTests(all, []testing.InternalTest{{Name: b.Name(), F: func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) { v = s.simulate(t) })
+		synctest.Test(t, func(*testing.T) { v = s.simulate() })
 	}}})
 	if !ok {
 		b.Fatal("the simulation failed")

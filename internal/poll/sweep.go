@@ -27,7 +27,7 @@ const (
 	listingDelay = 500 * time.Millisecond
 	// spareInterval is how often at most a listed task is asked about itself:
 	// a listing that lies for ever does not win.
-	spareInterval = 10 * time.Minute
+	spareInterval = 15 * time.Minute
 )
 
 // errIncomplete ends a sweep of which a page is missing: it proves nothing.
@@ -82,7 +82,7 @@ func (e *Engine[O]) join(t *tracked[O]) {
 	key := t.Listing.key()
 	g := e.groups[key]
 	if g == nil {
-		ctx, stop := context.WithCancel(e.ctx)
+		ctx, stop := context.WithCancel(e.ctx) //nolint:gosec // the group's end calls it
 		g = &group[O]{key: key, stop: stop, tasks: map[*tracked[O]]struct{}{}, rows: map[string][]*tracked[O]{}}
 		e.groups[key] = g
 		e.work.Go(func() { e.sweepAll(ctx, g) })

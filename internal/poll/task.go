@@ -48,19 +48,19 @@ type Task[O Observation[O]] struct {
 type Class int
 
 const (
-	// Good: the cloud told the state.
+	// Good means: the cloud told the state.
 	Good Class = iota
-	// Unclear: an answer without a state that is known; asked on as if good.
+	// Unclear means: an answer without a state that is known; asked on as if good.
 	Unclear
-	// Absent: the cloud says that there is no such task.
+	// Absent means: the cloud says that there is no such task.
 	Absent
-	// Unavailable: no answer; asked again with growing delay.
+	// Unavailable means: no answer; asked again with growing delay.
 	Unavailable
-	// Throttled: the quota is used up; the whole lane slows down.
+	// Throttled means: the quota is used up; the whole lane slows down.
 	Throttled
-	// Rejected: the question is refused until a person acts.
+	// Rejected means: the question is refused until a person acts.
 	Rejected
-	// Refused: the credential is refused until a person acts; one task's
+	// Refused means: the credential is refused until a person acts; one task's
 	// question serves all that use it.
 	Refused
 )

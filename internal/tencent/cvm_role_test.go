@@ -50,7 +50,7 @@ func TestCVMRoleErrors(t *testing.T) {
 		"not successful": {"", answer("my-role"), answer(`{"Code":"Fail\n"}`), "Fail: no key for role my-role"},
 		"not JSON":       {"", answer("my-role"), answer("x"), "UnreadableAnswer"},
 		"server error":   {"", status(500, ""), none, "HTTP500"},
-		"redirect":       {"", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/cam/my-role", 302) }, none, "HTTP302"},
+		"redirect":       {"", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/cam/my-role", http.StatusFound) }, none, "HTTP302"},
 		"endless":        {"", endless, none, "longer than 1 MiB"},
 	}
 	for name, tc := range cases {

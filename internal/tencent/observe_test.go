@@ -31,9 +31,9 @@ func TestObserve(t *testing.T) {
 	}
 	cred := Credential{SecretID: "id", SecretKey: "key"}
 	for range 2 {
-		_, _ = client.RedisTask(t.Context(), cred, "ap-guangzhou", 1) //nolint:errcheck // Observe is told
+		_, _ = client.RedisTask(t.Context(), cred, "ap-guangzhou", 1)
 	}
-	_, _ = client.RedisTask(t.Context(), Credential{}, "ap-guangzhou", 1) //nolint:errcheck // no call is made
+	_, _ = client.RedisTask(t.Context(), Credential{}, "ap-guangzhou", 1)
 	if want := []string{"redis.DescribeTaskInfo ok", "redis.DescribeTaskInfo " + Throttled.String()}; !slices.Equal(seen, want) {
 		t.Errorf("Observe was told of %q, want %q", seen, want)
 	}

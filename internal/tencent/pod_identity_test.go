@@ -107,7 +107,9 @@ func TestPodIdentityErrors(t *testing.T) {
 		},
 		"page":       {"", status(502, "<html>"), "HTTP502"},
 		"wrong type": {"", answer(`{"Response":{"Credentials":[]}}`), "UnreadableAnswer"},
-		"redirect":   {"", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 307) }, "HTTP307"},
+		"redirect": {"", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		}, "HTTP307"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package tencent
 import (
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -22,9 +23,7 @@ func TestLegacySignature(t *testing.T) {
 		"SignatureMethod": "HmacSHA256", "Timestamp": "1700000000", "requestId": "11963",
 	}
 	withToken := map[string]string{"Token": "tok"}
-	for key, value := range task {
-		withToken[key] = value
-	}
+	maps.Copy(withToken, task)
 	cases := map[string]struct {
 		reason       string
 		method, host string

@@ -234,7 +234,7 @@ func (p pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 func (s *apiServer) cluster(t *testing.T) *cluster {
 	t.Helper()
 	listener := pipes{make(chan net.Conn), make(chan struct{})}
-	server := &http.Server{Handler: s} //nolint:gosec // No stranger reaches it.
+	server := &http.Server{Handler: s}
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })
 	c, err := newCluster(&rest.Config{

@@ -111,7 +111,7 @@ func (w *waiter) take(u update) error {
 	old, seen := w.verdicts[u.name]
 	switch {
 	case w.over(old):
-		return nil // whatever becomes of the object
+		return nil //nolint:nilerr // whatever becomes of the object
 	case u.final != nil:
 		return u.final
 	case u.lost != nil:

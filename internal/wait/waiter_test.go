@@ -53,8 +53,10 @@ func TestWait(t *testing.T) {
 			reason: "the cloud's own words go to stderr, made harmless",
 			start:  []state{running("x")},
 			during: func(s *apiServer) { s.put(broken("x")) },
-			want: end{1, opening + "x: Running: redis task 18215 is running\nx: Failed after 3m12s (TaskFailed)\n",
-				"CloudTask x failed: TaskFailed\n  code: TaskFailed\n  message: disk \ufffd[31mfull\n  request ID: req-1\nTo see more: kubectl describe cloudtask/x -n shop", time.Second},
+			want: end{
+				1, opening + "x: Running: redis task 18215 is running\nx: Failed after 3m12s (TaskFailed)\n",
+				"CloudTask x failed: TaskFailed\n  code: TaskFailed\n  message: disk \ufffd[31mfull\n  request ID: req-1\nTo see more: kubectl describe cloudtask/x -n shop", time.Second,
+			},
 		},
 		"FirstFailureEndsIt": {
 			reason: "the others are not waited for",
@@ -77,8 +79,10 @@ func TestWait(t *testing.T) {
 		"TimesOut": {
 			reason: "the last state is told",
 			start:  []state{running("x")},
-			want: end{2, opening + "x: Running: redis task 18215 is running\n",
-				"timed out after 10m0s\n  x: Running: redis task 18215 is running\nTo see more: kubectl describe cloudtask/x -n shop", 10 * time.Minute},
+			want: end{
+				2, opening + "x: Running: redis task 18215 is running\n",
+				"timed out after 10m0s\n  x: Running: redis task 18215 is running\nTo see more: kubectl describe cloudtask/x -n shop", 10 * time.Minute,
+			},
 		},
 		"Answered": {
 			reason: "the operator has looked, whatever it found; stalls and failures are answers",
@@ -99,14 +103,18 @@ func TestWait(t *testing.T) {
 			reason: "what waits for the operator says so",
 			start:  []state{unseen("x")},
 			opts:   options{until: forAnswered, timeout: 10 * time.Minute},
-			want: end{2, opening + "x: Pending: Waiting for the operator\n",
-				"timed out after 10m0s\n  x: Pending: Waiting for the operator\nThe operator has not looked yet: does it run, and does it watch namespace shop?\nTo see more: kubectl describe cloudtask/x -n shop", 10 * time.Minute},
+			want: end{
+				2, opening + "x: Pending: Waiting for the operator\n",
+				"timed out after 10m0s\n  x: Pending: Waiting for the operator\nThe operator has not looked yet: does it run, and does it watch namespace shop?\nTo see more: kubectl describe cloudtask/x -n shop", 10 * time.Minute,
+			},
 		},
 		"NoOperator": {
 			reason: "an operator that never looks is the likely cause",
 			start:  []state{unseen("x")},
-			want: end{2, opening + "x: Pending: Waiting for the operator\n",
-				"timed out after 10m0s\n  x: Pending: Waiting for the operator\nThe operator has not looked yet: does it run, and does it watch namespace shop?\nTo see more: kubectl describe cloudtask/x -n shop", 10 * time.Minute},
+			want: end{
+				2, opening + "x: Pending: Waiting for the operator\n",
+				"timed out after 10m0s\n  x: Pending: Waiting for the operator\nThe operator has not looked yet: does it run, and does it watch namespace shop?\nTo see more: kubectl describe cloudtask/x -n shop", 10 * time.Minute,
+			},
 		},
 		"OlderSpec": {
 			reason: "an outcome counts once it is for the latest spec",
@@ -151,8 +159,10 @@ func TestWait(t *testing.T) {
 		"Stalled": {
 			reason: "a stall of long ago gets the whole time, since it may just have been mended",
 			start:  []state{stalled("x")},
-			want: end{3, opening + "x: Pending (AccessDenied), stalled: the key may not ask\nx: a person must act; giving up in 1m0s\n",
-				"CloudTask x is stalled: AccessDenied: the key may not ask\nA person must act; the task goes on by itself once that is put right. To see more: kubectl describe cloudtask/x -n shop", time.Minute},
+			want: end{
+				3, opening + "x: Pending (AccessDenied), stalled: the key may not ask\nx: a person must act; giving up in 1m0s\n",
+				"CloudTask x is stalled: AccessDenied: the key may not ask\nA person must act; the task goes on by itself once that is put right. To see more: kubectl describe cloudtask/x -n shop", time.Minute,
+			},
 		},
 		"StalledForAnotherReason": {
 			reason: "it is still the same stall",
@@ -181,8 +191,10 @@ func TestWait(t *testing.T) {
 			reason: "a timeout of 0 looks once",
 			start:  []state{running("x")},
 			opts:   options{timeout: -1, stalledAfter: time.Minute},
-			want: end{2, "Looking once at CloudTask x in namespace shop (http://api.test)\nx: Running: redis task 18215 is running\n",
-				"not finished: x\n  x: Running: redis task 18215 is running\nTo see more: kubectl describe cloudtask/x -n shop", 0},
+			want: end{
+				2, "Looking once at CloudTask x in namespace shop (http://api.test)\nx: Running: redis task 18215 is running\n",
+				"not finished: x\n  x: Running: redis task 18215 is running\nTo see more: kubectl describe cloudtask/x -n shop", 0,
+			},
 		},
 		"LookOnceDone": {
 			reason: "and succeeds if all have",

@@ -181,7 +181,9 @@ type auditEvent struct {
 
 // forbidden says that a role was missing. Creating something in a namespace that is
 // being deleted is answered with 403 as well.
-func (e auditEvent) forbidden() bool { return e.Annotations["authorization.k8s.io/decision"] == "forbid" }
+func (e auditEvent) forbidden() bool {
+	return e.Annotations["authorization.k8s.io/decision"] == "forbid"
+}
 
 // audit returns what a service account did, in the order of its ends.
 func (n *node) audit(t *testing.T, username string) []auditEvent {
