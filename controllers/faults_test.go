@@ -85,10 +85,16 @@ func TestFaults(t *testing.T) {
 			},
 			[]string{"Running", "CloudUnavailable!", "Running"},
 		},
-		"into failure": {"an end leaves no lastPollError", []view{running, faulty(running, at(2), at(7), 3, poll.Unavailable, errGateway), told(at(8), found(tencent.Failed))},
-			[]string{"Running", "CloudUnavailable!", "TaskFailed+"}},
-		"into success": {"", []view{running, faulty(running, at(2), at(7), 3, poll.Unavailable, errGateway), told(at(8), found(tencent.Succeeded))},
-			[]string{"Running", "CloudUnavailable!", "TaskSucceeded"}},
+		"into failure": {
+			"an end leaves no lastPollError",
+			[]view{running, faulty(running, at(2), at(7), 3, poll.Unavailable, errGateway), told(at(8), found(tencent.Failed))},
+			[]string{"Running", "CloudUnavailable!", "TaskFailed+"},
+		},
+		"into success": {
+			"",
+			[]view{running, faulty(running, at(2), at(7), 3, poll.Unavailable, errGateway), told(at(8), found(tencent.Succeeded))},
+			[]string{"Running", "CloudUnavailable!", "TaskSucceeded"},
+		},
 		"short": {
 			"never written",
 			[]view{running, faulty(running, at(2), at(6.9), 5, poll.Throttled, errThrottled), told(at(7), found(tencent.Running))},

@@ -61,6 +61,7 @@ func startStage(ctx context.Context, fail context.CancelCauseFunc, out *narrator
 		return s, err
 	}
 	out.step("Tencent Cloud, simulated, listens on " + s.cloudURL)
+	//nolint:contextcheck // no context ends the operator: close does, and waits
 	if s.operator, err = s.startOperator(fail); err != nil {
 		return s, err
 	}

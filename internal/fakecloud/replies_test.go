@@ -98,6 +98,7 @@ func TestCloseEndsHangingCalls(t *testing.T) {
 				resp, err := post(t, cloud, url)
 				if err == nil {
 					_, err = io.Copy(io.Discard, resp.Body)
+					resp.Body.Close()
 				}
 				ended <- err
 			}()

@@ -184,6 +184,3 @@ func parse[T any](t *testing.T, body io.Reader) T {
 	}
 	return value
 }
-
-//go:fix inline
-func ptr[T any](value T) *T { return new(value) }

@@ -111,12 +111,12 @@ func (w *waiter) take(u update) error {
 	old, seen := w.verdicts[u.name]
 	switch {
 	case w.over(old):
-		return nil //nolint:nilerr // whatever becomes of the object
+		return nil // whatever becomes of the object
 	case u.final != nil:
 		return u.final
 	case u.lost != nil:
 		w.lose(u.name, u.lost)
-		return nil
+		return nil //nolint:nilerr // it may come back
 	}
 	w.regain(u.name)
 	v := judge(u.task)

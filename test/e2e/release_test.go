@@ -206,11 +206,15 @@ func (n *node) leave(t *testing.T, operator interface{ uninstall(*testing.T) }, 
 func (n *node) describe(t *testing.T) {
 	t.Helper()
 	for _, command := range []string{
-		"get pods -A -o wide", "get ct -A", "-n " + system + " logs -l app.kubernetes.io/name=cloudtask --prefix --tail=40",
-		"-n " + system + " logs -l app.kubernetes.io/name=cloudtask --prefix --tail=20 --previous", "get events -A --sort-by=.lastTimestamp",
+		"get pods -A -o wide", "get ct -A", "-n " + system + " logs -l app.kubernetes.io/name=cloudtask --prefix --tail=40", "get events -A --sort-by=.lastTimestamp",
 	} {
 		out, err := n.try(t, "", "kubectl", strings.Fields(command)...)
 		t.Logf("kubectl %s: %v\n%s", command, err, out[max(0, len(out)-8000):])
+	}
+	for _, pod := range n.pods(t, system) {
+		if out, err := n.try(t, "", "kubectl", "-n", system, "logs", pod.Name, "--previous", "--tail=10"); err == nil {
+			t.Logf("before its last restart, %s said:\n%s", pod.Name, out)
+		}
 	}
 }
 

@@ -31,8 +31,14 @@ var (
 	shade  = color.RGBA{244, 245, 245, 255}
 	grid   = color.RGBA{225, 227, 230, 255}
 	colors = []color.Color{
-		color.RGBA{115, 191, 105, 255}, color.RGBA{242, 204, 12, 255}, color.RGBA{87, 148, 242, 255}, color.RGBA{255, 120, 10, 255},
-		color.RGBA{242, 73, 92, 255}, color.RGBA{184, 119, 217, 255}, color.RGBA{31, 150, 140, 255}, color.RGBA{140, 90, 60, 255},
+		color.RGBA{115, 191, 105, 255},
+		color.RGBA{242, 204, 12, 255},
+		color.RGBA{87, 148, 242, 255},
+		color.RGBA{255, 120, 10, 255},
+		color.RGBA{242, 73, 92, 255},
+		color.RGBA{184, 119, 217, 255},
+		color.RGBA{31, 150, 140, 255},
+		color.RGBA{140, 90, 60, 255},
 	}
 	named = map[string]color.Color{
 		"green": color.RGBA{55, 135, 45, 255}, "orange": color.RGBA{224, 110, 0, 255}, "red": color.RGBA{196, 22, 42, 255}, "blue": color.RGBA{31, 96, 196, 255},
