@@ -145,10 +145,10 @@ func (op *operator) testAccess(t *testing.T) {
 			t.Errorf("%s: status %d, want %d: %.200s", name, got, tc.want, body)
 		}
 	}
-	if res, err := http.Get("http://" + op.address + "/metrics"); err == nil {
-		if res.Body.Close(); res.StatusCode == http.StatusOK {
-			t.Error("the metrics are served without TLS")
-		}
+	res, err := http.Get("http://" + op.address + "/metrics")
+	check(t, err)
+	if check(t, res.Body.Close()); res.StatusCode == http.StatusOK {
+		t.Error("the metrics are served without TLS")
 	}
 }
 
