@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"cloudtask.dev/cloudtask/api/v1alpha1"
 	"cloudtask.dev/cloudtask/internal/fakecloud"
 	"cloudtask.dev/cloudtask/internal/tencent"
 	"cloudtask.dev/cloudtask/internal/testenv"
@@ -151,11 +152,14 @@ func (t *trial) arrive(ctx context.Context) {
 			if pause(ctx, j.start) != nil {
 				break
 			}
-			calls.Go(func() error { return t.create(ctx, j) })
+			calls.Go(func() error {
+				if err := t.create(ctx, j); err != nil && ctx.Err() == nil {
+					t.failed.Store(&err)
+				}
+				return nil
+			})
 		}
-		if err := calls.Wait(); err != nil && ctx.Err() == nil {
-			t.failed.Store(&err)
-		}
+		_ = calls.Wait() // always nil
 	})
 }
 
@@ -228,6 +232,9 @@ func (t *trial) measure(ctx context.Context) error {
 
 // conclude stops the operator and keeps the result.
 func (t *trial) conclude(ctx context.Context, r Result) error {
+	if r.Unseen > 0 {
+		t.explain(ctx)
+	}
 	u, err := t.operator.usage()
 	if err != nil {
 		return err
@@ -240,6 +247,19 @@ func (t *trial) conclude(ctx context.Context, r Result) error {
 	}
 	t.add(r)
 	return errors.Join(err, ctx.Err())
+}
+
+// explain says what the API server knows of the first task whose end was missed.
+func (t *trial) explain(ctx context.Context) {
+	for _, j := range t.counted(t.begin, time.Now().Add(-drain)) {
+		if !t.observer.of(j.name).ended.IsZero() {
+			continue
+		}
+		var task v1alpha1.CloudTask
+		err := t.client.Get(ctx, client.ObjectKey{Namespace: j.namespace, Name: j.name}, &task)
+		t.say("%-14s %s began %s and ended %s: phase %s, %q, %v", t.name, j.name, j.start.Format(time.TimeOnly), j.end.Format(time.TimeOnly), task.Status.Phase, task.Status.Message, err)
+		return
+	}
 }
 
 // counted are the tasks that end in a window.
@@ -290,6 +310,8 @@ func (t *trial) progress(from, to time.Time) string {
 	switch lag := lagOf(lags); {
 	case now.Before(from):
 		return fmt.Sprintf("settling, %d s more", int(time.Until(from).Seconds()))
+	case t.failed.Load() != nil:
+		return (*t.failed.Load()).Error()
 	case now.Before(to):
 		return fmt.Sprintf("measuring, %d s more: %d ends, mean lag %.2f s", int(time.Until(to).Seconds()), lag.N, lag.Mean)
 	default:

@@ -10,9 +10,11 @@ import (
 	"flag"
 	"fmt"
 	"image/color"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -99,6 +101,7 @@ func (r results) chart(service, title string) (*plot.Plot, error) {
 		p.Add(line)
 		p.Legend.Add(b.Name, line)
 	}
+	p.Y.Max *= 4 // room for the legend
 	return p, nil
 }
 
@@ -140,10 +143,10 @@ type ticks struct{}
 // Ticks is for plot.Ticker.
 func (ticks) Ticks(least, most float64) []plot.Tick {
 	var all []plot.Tick
-	for decade := 1e-3; decade < 1e6; decade *= 10 {
+	for decade := -3; decade <= 6; decade++ {
 		for _, factor := range []float64{1, 2, 5} {
-			if v := decade * factor; v >= least*0.999 && v <= most*1.001 {
-				all = append(all, plot.Tick{Value: v, Label: fmt.Sprintf("%.4g", v)})
+			if v := factor * math.Pow10(decade); v >= least*0.999 && v <= most*1.001 {
+				all = append(all, plot.Tick{Value: v, Label: strconv.FormatFloat(v, 'f', -1, 64)})
 			}
 		}
 	}
