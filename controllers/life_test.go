@@ -343,6 +343,9 @@ func TestRestart(t *testing.T) {
 		w.untilReason(name, "Running")
 	}
 	w.untilReason("no-latest", "WaitingForTask")
+	for _, name := range []string{"runs-on", "latest"} {
+		w.until(name, "progress", func(task v1alpha1.CloudTask) bool { return task.Status.Progress != nil })
+	}
 	stop()
 	w.patch("late-meanwhile", `{"spec":{"timeout":"1s"}}`)
 	late := w.versions("late-meanwhile")[0]

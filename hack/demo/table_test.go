@@ -25,7 +25,7 @@ func TestTableWritesALineForEachChange(t *testing.T) {
 	want := []string{
 		"NAME SERVICE TASK PHASE PROGRESS REASON",
 		"a redis 1 Running 5 Running",
-		"b Pending",
+		"b Pending Pending", //nolint:dupword // the phase and the reason
 		"b clb " + request + " Failed TaskFailed",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -70,7 +70,7 @@ func TestLeaderElection(t *testing.T) {
 	w.secret("tencent-credentials", mainKey)
 	o := options{flags: []string{
 		"--leader-elect", "--leader-elect-namespace=" + w.namespace,
-		"--leader-elect-lease-duration=4s", "--leader-elect-renew-deadline=3s", "--leader-elect-retry-period=1s",
+		"--leader-elect-lease-duration=15s", "--leader-elect-renew-deadline=12s", "--leader-elect-retry-period=1s",
 	}}
 	const waiting, leading = "Attempting to acquire leader lease", "Successfully acquired lease"
 	first := w.operate(o)

@@ -27,7 +27,7 @@ const (
 	listingDelay = 500 * time.Millisecond
 	// spareInterval is how often at most a listed task is asked about itself:
 	// a listing that lies for ever does not win.
-	spareInterval = 15 * time.Minute
+	spareInterval = 10 * time.Minute
 )
 
 // errIncomplete ends a sweep of which a page is missing: it proves nothing.

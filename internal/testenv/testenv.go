@@ -4,6 +4,7 @@
 package testenv
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
@@ -90,8 +94,40 @@ func (e *Env) start(crds string) error {
 	if _, err := e.control.Start(); err != nil {
 		return err
 	}
-	e.User, err = e.AddUser("admin", "system:masters")
-	return err
+	if e.User, err = e.AddUser("admin", "system:masters"); err != nil {
+		return err
+	}
+	return e.awaitSchemas()
+}
+
+// awaitSchemas waits until the schemas of the CRDs are published, some moments
+// after they are served: kubectl explain wants them.
+func (e *Env) awaitSchemas() error {
+	client, err := discovery.NewDiscoveryClientForConfig(e.Config)
+	if err != nil {
+		return fmt.Errorf("make a client: %w", err)
+	}
+	err = wait.PollUntilContextTimeout(context.Background(), 50*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+		paths, err := client.OpenAPIV3().Paths()
+		if err != nil {
+			return false, nil //nolint:nilerr // not yet
+		}
+		for _, crd := range e.control.CRDs {
+			path := paths["apis/"+crd.Spec.Group+"/"+crd.Spec.Versions[0].Name]
+			if path == nil {
+				return false, nil
+			}
+			schema, err := path.Schema(runtime.ContentTypeJSON)
+			if err != nil || !bytes.Contains(schema, []byte("/"+crd.Spec.Names.Plural+"/")) {
+				return false, nil //nolint:nilerr // not yet
+			}
+		}
+		return true, nil
+	})
+	if err != nil {
+		return fmt.Errorf("wait for the schemas of the CRDs: %w", err)
+	}
+	return nil
 }
 
 // AddUser makes a user known to the API server, by a client certificate. What
