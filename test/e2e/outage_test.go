@@ -8,40 +8,47 @@ import (
 	"time"
 )
 
-// testOutage stops the API server for a minute, while tasks end.
-func testOutage(t *testing.T, n *node, g *granted) {
-	const namespace, away = "outage", time.Minute
-	for _, c := range []struct{ name, values string }{
-		{"one replica", ""},
-		{"two replicas", "replicaCount: 2\n"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			r := n.newRelease(t, "HELM4", system, c.values)
-			defer n.leave(t, r, namespace)
-			r.install(t)
-			count := 1
-			if c.values != "" {
-				count = 2
-			}
-			n.awaitReady(t, system, count)
-			g.note(t, n, system)
-			n.makeNamespace(t, namespace)
-			n.feed(t, tenantSecret, "kubectl", "-n", namespace, "apply", "-f", "-")
-			n.watchHistory(t, namespace)
-			tasks := n.load(t, namespace, away+10*time.Second)
+// testOutage stops the API server for a minute while tasks end, for an operator of
+// one replica and for one of two, side by side.
+func testOutage(t *testing.T, n *node, _ *granted) {
+	const away = time.Minute
+	cases := []struct {
+		name, home, namespace string
+		replicas              int
+		release               *release
+		tasks                 []task
+	}{
+		{name: "one replica", home: system, namespace: "outage-one", replicas: 1},
+		{name: "two replicas", home: "outage-system", namespace: "outage-two", replicas: 2},
+	}
+	for i := range cases {
+		c := &cases[i]
+		values := "replicaCount: 1\n"
+		if c.replicas == 2 {
+			values = "replicaCount: 2\ncrds: {enabled: false}\n"
+		}
+		n.makeNamespace(t, c.namespace)
+		n.feed(t, tenantSecret, "kubectl", "-n", c.namespace, "apply", "-f", "-")
+		c.release = n.newRelease(t, "HELM4", c.home, values+"watchNamespaces: ["+c.namespace+"]\n")
+		defer n.leave(t, c.release, c.namespace, c.home)
+		c.release.install(t)
+		n.awaitReady(t, c.home, c.replicas)
+		n.watchHistory(t, c.namespace)
+		c.tasks = n.load(t, c.namespace, away+10*time.Second)
+	}
 
-			n.signalServer(t, "kube-apiserver", syscall.SIGSTOP)
-			<-time.After(away)
-			n.signalServer(t, "kube-apiserver", syscall.SIGCONT)
-			back := time.Now()
-			n.awaitOutcomes(t, tasks)
-			figure(t, "outage, "+c.name+": every outcome right, after the API server is back", time.Since(back))
-			for pod, restarts := range restarts(n.awaitReady(t, system, count)) {
-				figure(t, "outage, "+c.name+": restarts of a pod", restarts)
-				if restarts > 1 {
-					t.Errorf("%s was restarted %d times, want at most once", pod, restarts)
-				}
+	n.signalServer(t, "kube-apiserver", syscall.SIGSTOP)
+	<-time.After(away)
+	n.signalServer(t, "kube-apiserver", syscall.SIGCONT)
+	back := time.Now()
+	for _, c := range cases {
+		n.awaitOutcomes(t, c.tasks)
+		figure(t, "outage, "+c.name+": every outcome right, after the end of it", time.Since(back))
+		for pod, restarts := range restarts(n.awaitReady(t, c.home, c.replicas)) {
+			figure(t, "outage, "+c.name+": restarts of a pod", restarts)
+			if restarts > 1 {
+				t.Errorf("%s was restarted %d times, want at most once", pod, restarts)
 			}
-		})
+		}
 	}
 }

@@ -190,9 +190,11 @@ func imageOf(manifests string) (string, error) {
 	return "", errors.New("no image in the manifests")
 }
 
+type uninstaller interface{ uninstall(t *testing.T) }
+
 // leave ends a test, a failed one too, as it found the node: without the operator,
 // the namespaces, and the CRD with every CloudTask.
-func (n *node) leave(t *testing.T, operator interface{ uninstall(*testing.T) }, namespaces ...string) {
+func (n *node) leave(t *testing.T, operator uninstaller, namespaces ...string) {
 	t.Helper()
 	if t.Failed() {
 		n.describe(t)

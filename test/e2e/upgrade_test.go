@@ -31,7 +31,7 @@ func testUpgrade(t *testing.T, n *node, g *granted) {
 	var tasks []task
 	for i := range liveTasks {
 		// They end while this upgrades and rolls back, and some time after.
-		duration := 10*time.Second + time.Duration(i)*110*time.Second/liveTasks
+		duration := 10*time.Second + time.Duration(i)*60*time.Second/liveTasks
 		tasks = append(tasks, redisTask(tenantAccount, namespace, duration, i%10 == 0))
 	}
 	n.begin(t, tasks...)
