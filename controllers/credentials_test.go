@@ -184,4 +184,7 @@ func TestLaneOfSecret(t *testing.T) {
 	if first, again := lane("a", "b", "t"), lane("a", "b", "t"); first != again {
 		t.Error("the same key, the same lane")
 	}
+	if own := (tencent.Credential{SecretID: "a", SecretKey: "b"}); lane("a", "b", "") != own.Digest() {
+		t.Error("the operator's own key in a Secret is another lane")
+	}
 }
