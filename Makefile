@@ -88,7 +88,7 @@ vet: ## Run go vet.
 
 .PHONY: lint
 lint: $(golangci_lint) ## Run the linters of .golangci.yaml.
-	$(golangci_lint) run
+	$(golangci_lint) run --allow-parallel-runners
 
 ##@ Generate
 

@@ -16,11 +16,6 @@ import (
 	"cloudtask.dev/cloudtask/api/v1alpha1"
 )
 
-// +kubebuilder:rbac:groups=tencent.cloudtask.dev,resources=cloudtasks,verbs=get;list;watch;delete
-// +kubebuilder:rbac:groups=tencent.cloudtask.dev,resources=cloudtasks/status,verbs=patch
-// +kubebuilder:rbac:groups="",resources=secrets,resourceNames=tencent-credentials,verbs=get;list;watch
-// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
-
 const (
 	// cacheDelay is how long the cache is given to learn of a write.
 	cacheDelay = time.Second
