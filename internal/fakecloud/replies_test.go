@@ -2,6 +2,7 @@ package fakecloud
 
 import (
 	"compress/gzip"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -98,7 +99,7 @@ func TestCloseEndsHangingCalls(t *testing.T) {
 				resp, err := post(t, cloud, url)
 				if err == nil {
 					_, err = io.Copy(io.Discard, resp.Body)
-					resp.Body.Close()
+					err = errors.Join(err, resp.Body.Close())
 				}
 				ended <- err
 			}()

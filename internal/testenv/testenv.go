@@ -56,7 +56,7 @@ func Start(ctx context.Context) (*Env, error) {
 		return nil, fmt.Errorf("make the control plane's directory: %w", err)
 	}
 	e := &Env{assets: assets, dir: dir}
-	err = e.start(filepath.Join(root, "config", "crd", "bases"))
+	err = e.start(ctx, filepath.Join(root, "config", "crd", "bases"))
 	if err == nil {
 		err = ctx.Err()
 	}
@@ -66,7 +66,7 @@ func Start(ctx context.Context) (*Env, error) {
 	return e, nil
 }
 
-func (e *Env) start(crds string) error {
+func (e *Env) start(ctx context.Context, crds string) error {
 	apiserver, err := e.watched("kube-apiserver")
 	if err != nil {
 		return err
@@ -97,17 +97,17 @@ func (e *Env) start(crds string) error {
 	if e.User, err = e.AddUser("admin", "system:masters"); err != nil {
 		return err
 	}
-	return e.awaitSchemas()
+	return e.awaitSchemas(ctx)
 }
 
 // awaitSchemas waits until the schemas of the CRDs are published, some moments
 // after they are served: kubectl explain wants them.
-func (e *Env) awaitSchemas() error {
+func (e *Env) awaitSchemas(ctx context.Context) error {
 	client, err := discovery.NewDiscoveryClientForConfig(e.Config)
 	if err != nil {
 		return fmt.Errorf("make a client: %w", err)
 	}
-	err = wait.PollUntilContextTimeout(context.Background(), 50*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+	err = wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
 		paths, err := client.OpenAPIV3().Paths()
 		if err != nil {
 			return false, nil //nolint:nilerr // not yet
