@@ -27,15 +27,20 @@ func build(ctx context.Context, dir string) (string, error) {
 
 // operator is a running cloudtask manager.
 type operator struct {
-	cmd *exec.Cmd
-	log *bytes.Buffer
+	cmd     *exec.Cmd
+	log     *bytes.Buffer
+	metrics string // address
 }
 
 func startOperator(binary, kubeconfig, selector, endpoint string) (*operator, error) {
-	o := &operator{log: &bytes.Buffer{}}
+	metrics, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	o := &operator{log: &bytes.Buffer{}, metrics: metrics}
 	//nolint:noctx // stop ends it, and waits
 	o.cmd = exec.Command(binary, "manager", "--kubeconfig="+kubeconfig, "--watch-label-selector="+selector,
-		"--cloud-endpoint="+endpoint, "--metrics-bind-address=0", "--health-probe-bind-address=0")
+		"--cloud-endpoint="+endpoint, "--metrics-bind-address="+metrics, "--metrics-secure=false", "--health-probe-bind-address=0")
 	o.cmd.Env = []string{"HOME=" + os.Getenv("HOME"), "PATH=" + os.Getenv("PATH")}
 	o.cmd.Stdout, o.cmd.Stderr = o.log, o.log
 	if err := o.cmd.Start(); err != nil {

@@ -40,8 +40,8 @@ type Result struct {
 	// CPU is processor seconds in the window, Peak the largest memory in bytes.
 	CPU        float64 `json:"cpu"`
 	PeakMemory int64   `json:"peakMemory"`
-	// KnownAgain is the time from a restart until all running tasks were listed
-	// once, in seconds.
+	// KnownAgain is the time from a restart until all running tasks are known
+	// again, in seconds.
 	KnownAgain float64 `json:"knownAgain,omitempty"`
 	// Wrong outcomes, final statuses before the end, and ends that did not
 	// become known in time: each fails the run.

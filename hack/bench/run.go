@@ -48,6 +48,7 @@ type trial struct {
 	jobs     []job
 	labels   map[string]string
 	selector string // of the operator's objects
+	objects  int    // of tasks that are not among the jobs
 	cloud    *fakecloud.Cloud
 	url      string
 	sweep    *sweepLog
@@ -340,12 +341,15 @@ func (t *trial) measureRestart(ctx context.Context) error {
 		return err
 	}
 	up = time.Now()
-	t.sweep.begin()
 	if err := t.startOperator(); err != nil {
 		return err
 	}
 	to := up.Add(t.window)
 	defer t.tell(ctx, func() string { return t.progress(down, to) })()
+	known, err := t.awaitKnown(ctx, up, to)
+	if err != nil {
+		return err
+	}
 	if err := pause(ctx, to); err != nil {
 		return err
 	}
@@ -359,8 +363,33 @@ func (t *trial) measureRestart(ctx context.Context) error {
 	}
 	r := t.result("cloudtask", after.since(before))
 	t.judge(&r, counted, up, to, up)
-	r.KnownAgain = t.sweep.complete(up, t.runningAt(up)/pageSize)
+	r.KnownAgain = known
 	return t.conclude(ctx, r)
+}
+
+// awaitKnown returns the seconds from a restart until all running tasks are known
+// again: until the operator has looked at every object there was, and after that
+// the cloud has answered every page of its list. -1: not by the deadline.
+func (t *trial) awaitKnown(ctx context.Context, up, deadline time.Time) (float64, error) {
+	objects := t.objects + t.runningAt(up)
+	for !t.operator.caughtUp(ctx, objects) {
+		if time.Now().After(deadline) {
+			return -1, nil
+		}
+		if err := pause(ctx, time.Now().Add(200*time.Millisecond)); err != nil {
+			return 0, err
+		}
+	}
+	t.sweep.begin()
+	for {
+		known := t.sweep.complete(up, t.runningAt(up)/pageSize)
+		if known >= 0 || time.Now().After(deadline) {
+			return known, nil
+		}
+		if err := pause(ctx, time.Now().Add(50*time.Millisecond)); err != nil {
+			return 0, err
+		}
+	}
 }
 
 // startBaselines starts the baselines, each with a cloud and quotas of its own

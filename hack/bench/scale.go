@@ -25,8 +25,8 @@ const (
 type Scale struct {
 	Objects int `json:"objects"`
 	Running int `json:"running"`
-	// KnownAgain is from the operator's start until all running tasks were listed
-	// once, StartCPU the processor time until then; in seconds. -1: not in time.
+	// KnownAgain is from the operator's start until all running tasks are known
+	// again, StartCPU the processor time until then; in seconds. -1: not in time.
 	KnownAgain float64 `json:"knownAgain"`
 	StartCPU   float64 `json:"startCPU"`
 	// StartWrites are the requests that changed something at the API server from
@@ -54,7 +54,7 @@ func (b *bench) runScale(ctx context.Context, objects int) (*Scale, error) {
 		name: "scale", title: fmt.Sprintf("%d objects", objects), law: redisLaw(), running: running, accounts: 1,
 		warm: 3 * scaleSettle, window: scaleWindow,
 	})
-	t.selector = "" // all objects
+	t.selector, t.objects = "", objects-running // all objects
 	defer t.close()
 	if err := t.setUp(ctx); err != nil {
 		return nil, err
@@ -74,7 +74,6 @@ func (s *Scale) measure(ctx context.Context, t *trial) error {
 	}
 	t.operator = nil
 	t.say("%-14s restarting the operator", t.name)
-	t.sweep.begin()
 	atStart, err := t.changes(ctx)
 	if err != nil {
 		return err
@@ -83,27 +82,19 @@ func (s *Scale) measure(ctx context.Context, t *trial) error {
 	if err := t.startOperator(); err != nil {
 		return err
 	}
-	if err := s.awaitKnown(ctx, t, up); err != nil {
+	if s.KnownAgain, err = t.awaitKnown(ctx, up, up.Add(scaleSettle)); err != nil {
 		return err
 	}
+	started, err := t.operator.usage()
+	if err != nil {
+		return err
+	}
+	s.StartCPU = started.cpu.Seconds()
 	t.say("%-14s all known again after %.1f s", t.name, s.KnownAgain)
 	if err := pause(ctx, up.Add(scaleSettle)); err != nil {
 		return err
 	}
 	return s.measureWindow(ctx, t, atStart)
-}
-
-func (s *Scale) awaitKnown(ctx context.Context, t *trial, up time.Time) error {
-	pages := t.runningAt(up) / pageSize
-	for s.KnownAgain = -1; s.KnownAgain < 0 && time.Since(up) < scaleSettle; {
-		if err := pause(ctx, time.Now().Add(100*time.Millisecond)); err != nil {
-			return err
-		}
-		s.KnownAgain = t.sweep.complete(up, pages)
-	}
-	u, err := t.operator.usage()
-	s.StartCPU = u.cpu.Seconds()
-	return err
 }
 
 func (s *Scale) measureWindow(ctx context.Context, t *trial, atStart map[string]float64) error {

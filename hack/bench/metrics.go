@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// samples are the lines of a page of metrics: name and labels, and the value.
+type samples map[string]float64
+
+func readMetrics(ctx context.Context, c *http.Client, url string) (samples, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, fmt.Errorf("read metrics: %w", err)
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("read metrics: %w", err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read metrics: %w", err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("read metrics: HTTP %d", resp.StatusCode)
+	}
+	all := samples{}
+	for line := range strings.Lines(string(text)) {
+		series, value, _ := strings.Cut(strings.TrimSpace(line), "} ")
+		if v, err := strconv.ParseFloat(value, 64); err == nil && !strings.HasPrefix(line, "#") {
+			all[series] = v
+		}
+	}
+	return all, nil
+}
+
+// sum adds up the series of a metric that have all of the labels.
+func (s samples) sum(metric string, labels ...string) float64 {
+	total := 0.0
+	for series, v := range s {
+		if !strings.HasPrefix(series, metric+"{") {
+			continue
+		}
+		matches := true
+		for _, label := range labels {
+			matches = matches && strings.Contains(series, label)
+		}
+		if matches {
+			total += v
+		}
+	}
+	return total
+}
+
+// caughtUp reports whether the operator has seen so many objects and has had a
+// first look at each: those of the initial list wait at priority -100.
+func (o *operator) caughtUp(ctx context.Context, objects int) bool {
+	m, err := readMetrics(ctx, http.DefaultClient, "http://"+o.metrics+"/metrics")
+	return err == nil && m.sum("cloudtask_tasks") >= float64(objects) &&
+		m.sum("workqueue_depth", `name="cloudtask"`, `priority="-100"`) == 0
+}
+
+// freePort returns a loopback address that nobody listens on.
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a free port: %w", err)
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
