@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"cloudtask.dev/cloudtask/api/v1alpha1"
@@ -63,6 +64,7 @@ func newNode(t *testing.T) *node {
 		t.Fatal(err)
 	}
 	config.QPS = -1
+	klog.SetLogger(klog.Logger{}) // a watch that ends with its CRD is no news
 	scheme := runtime.NewScheme()
 	if err := clientgoscheme.AddToScheme(scheme); err != nil {
 		t.Fatal(err)

@@ -207,16 +207,14 @@ func (n *node) leave(t *testing.T, operator uninstaller, namespaces ...string) {
 // describe says what the cluster looks like after a failure.
 func (n *node) describe(t *testing.T) {
 	t.Helper()
-	for _, command := range []string{
-		"get pods -A -o wide", "get ct -A", "-n " + system + " logs -l app.kubernetes.io/name=cloudtask --prefix --tail=40", "get events -A --sort-by=.lastTimestamp",
-	} {
+	commands := []string{"get pods -A -o wide", "get ct -A", "get events -A --sort-by=.lastTimestamp"}
+	for _, pod := range n.pods(t, "") {
+		logs := fmt.Sprintf("-n %s logs %s --tail=20", pod.Namespace, pod.Name)
+		commands = append(commands, logs, logs+" --previous") // an error where it was not restarted
+	}
+	for _, command := range commands {
 		out, err := n.try(t, "", "kubectl", strings.Fields(command)...)
 		t.Logf("kubectl %s: %v\n%s", command, err, out[max(0, len(out)-8000):])
-	}
-	for _, pod := range n.pods(t, system) {
-		if out, err := n.try(t, "", "kubectl", "-n", system, "logs", pod.Name, "--previous", "--tail=10"); err == nil {
-			t.Logf("before its last restart, %s said:\n%s", pod.Name, out)
-		}
 	}
 }
 
