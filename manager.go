@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"slices"
 	"strconv"
@@ -15,10 +16,12 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap/zapcore"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -133,6 +136,11 @@ func (o *options) run() error {
 	if err := mgr.Add(controllers.SchemaCheck{OpenAPI: schemas.OpenAPIV3()}); err != nil {
 		return err
 	}
+	if o.leaderElect {
+		if err := mgr.Add(controllers.LeaseWatch{RenewDeadline: o.renewDeadline}); err != nil {
+			return err
+		}
+	}
 	setup := controllers.Setup{
 		Cloud: cloud, Operator: operator, OperatorNamespaces: o.operatorNamespaces,
 		SecretNames: o.secretNames, Namespaces: o.namespaces,
@@ -184,7 +192,8 @@ func (o *options) manager(observer *controllers.Metrics) (ctrl.Manager, error) {
 		m.FilterProvider = filters.WithAuthenticationAndAuthorization
 	}
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
-		Scheme: scheme,
+		Scheme:         scheme,
+		MapperProvider: kinds,
 		Cache: cache.Options{
 			DefaultTransform:         cache.TransformStripManagedFields(),
 			DefaultWatchErrorHandler: observer.HandleWatchError,
@@ -210,6 +219,15 @@ func (o *options) manager(observer *controllers.Metrics) (ctrl.Manager, error) {
 		return nil, err
 	}
 	return mgr, mgr.AddReadyzCheck("ping", healthz.Ping)
+}
+
+// kinds tells the few kinds that are read by name. What is known need not be asked
+// for: an API server that is away at the start is waited for, like one that goes.
+func kinds(*rest.Config, *http.Client) (meta.RESTMapper, error) {
+	mapper := meta.NewDefaultRESTMapper(nil)
+	mapper.Add(v1alpha1.GroupVersion.WithKind("CloudTask"), meta.RESTScopeNamespace)
+	mapper.Add(corev1.SchemeGroupVersion.WithKind("Secret"), meta.RESTScopeNamespace)
+	return mapper, nil
 }
 
 // leaseName is one for installations that share their work: those with the same

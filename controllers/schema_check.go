@@ -10,14 +10,16 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/openapi"
 
 	"cloudtask.dev/cloudtask/api/v1alpha1"
 )
 
-// schemaPatience is how long a CRD may take to be served after it was applied.
-const schemaPatience = 30 * time.Second
+const (
+	// schemaPatience is how long a CRD may take to be served after it was applied.
+	schemaPatience = 30 * time.Second
+	schemaInterval = time.Second
+)
 
 // SchemaCheck ends the operator if the served CRD lacks a field that it needs: the
 // API server would drop such a field without a word.
@@ -28,41 +30,55 @@ type SchemaCheck struct {
 // NeedLeaderElection makes every replica check.
 func (SchemaCheck) NeedLeaderElection() bool { return false }
 
-// Start checks once, and again while the CRD may be on its way.
+// Start checks once, and again while the CRD may be on its way. An API server that
+// does not answer proves nothing.
 func (c SchemaCheck) Start(ctx context.Context) error {
-	var fault error
-	err := wait.PollUntilContextTimeout(ctx, time.Second, schemaPatience, true, func(context.Context) (bool, error) {
-		fault = c.check()
-		return fault == nil, nil
-	})
-	if err != nil && ctx.Err() == nil {
-		return fault
+	ticker := time.NewTicker(schemaInterval)
+	defer ticker.Stop()
+	var since time.Time // when the fault was first seen
+	for {
+		fault, err := c.check()
+		switch {
+		case err != nil:
+			since = time.Time{}
+		case fault == nil:
+			return nil
+		case since.IsZero():
+			since = time.Now()
+		case time.Since(since) >= schemaPatience:
+			return fault
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
 	}
-	return nil
 }
 
-func (c SchemaCheck) check() error {
+// check returns what is wrong with the served CRD, or why that cannot be told.
+func (c SchemaCheck) check() (fault, err error) {
 	paths, err := c.OpenAPI.Paths()
 	if err != nil {
-		return fmt.Errorf("read the API server's schemas: %w", err)
+		return nil, fmt.Errorf("read the API server's schemas: %w", err)
 	}
 	gv := v1alpha1.GroupVersion
 	path, ok := paths["apis/"+gv.String()]
 	if !ok {
-		return errors.New("the CRD cloudtasks.tencent.cloudtask.dev is not installed: apply config/crd/bases, or install the chart with crds.enabled=true")
+		return errors.New("the CRD cloudtasks.tencent.cloudtask.dev is not installed: apply config/crd/bases, or install the chart with crds.enabled=true"), nil
 	}
 	document, err := path.Schema(runtime.ContentTypeJSON)
 	if err != nil {
-		return fmt.Errorf("read the schema of CloudTask: %w", err)
+		return nil, fmt.Errorf("read the schema of CloudTask: %w", err)
 	}
 	missing, err := missingFields(document)
 	switch {
 	case err != nil:
-		return err
+		return nil, err
 	case len(missing) > 0:
-		return fmt.Errorf("the CRD cloudtasks.tencent.cloudtask.dev is older than this operator, it lacks %s: apply config/crd/bases of this version, or upgrade the chart with crds.enabled=true", strings.Join(missing, ", "))
+		return fmt.Errorf("the CRD cloudtasks.tencent.cloudtask.dev is older than this operator, it lacks %s: apply config/crd/bases of this version, or upgrade the chart with crds.enabled=true", strings.Join(missing, ", ")), nil
 	}
-	return nil
+	return nil, nil
 }
 
 // openAPISchema is the part of an OpenAPI schema that tells of fields.

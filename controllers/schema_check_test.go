@@ -2,9 +2,11 @@ package controllers_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/openapi"
@@ -62,4 +64,22 @@ func TestSchemaCheckSaysWhatToDo(t *testing.T) {
 			})
 		})
 	}
+}
+
+// away is an API server that does not answer.
+type away struct{ served }
+
+func (away) Paths() (map[string]openapi.GroupVersion, error) {
+	return nil, errors.New("connection refused")
+}
+
+func TestSchemaCheckWaitsForTheAPIServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		check(t, controllers.SchemaCheck{OpenAPI: away{}}.Start(ctx))
+		if ctx.Err() == nil {
+			t.Error("an API server that does not answer has passed the check")
+		}
+	})
 }

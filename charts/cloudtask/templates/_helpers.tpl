@@ -83,7 +83,7 @@ annotations:
   verbs: [patch]
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [create]
 {{- with .Values.credentials.secretNames }}
 - apiGroups: [""]
   resources: [secrets]
