@@ -75,8 +75,13 @@ observability: ## Have a real Prometheus watch the operator: metrics, alerts, da
 	$(with_assets) go test -tags observability -count=1 -v ./test/observability
 
 .PHONY: bench
-bench: ## Measure lag and load against a simulated cloud.
-	$(with_assets) go run ./hack/bench
+bench: ## Measure lag and load against a simulated cloud; some 25 minutes.
+	$(with_assets) go run ./hack/bench -out docs/performance/results.json -report docs/performance.md
+	go -C hack/bench/plot run . -in $(CURDIR)/docs/performance/results.json -out $(CURDIR)/docs/performance
+
+.PHONY: bench-scale
+bench-scale: ## Measure 100,000 objects; some 8 minutes.
+	$(with_assets) go run ./hack/bench -scenario scale -report docs/performance.md
 
 .PHONY: fmt
 fmt: $(golangci_lint) ## Format the code.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/time/rate"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -19,6 +20,11 @@ import (
 const (
 	// cacheDelay is how long the cache is given to learn of a write.
 	cacheDelay = time.Second
+	// progressWrites is how many statuses a second are written for nothing but
+	// progress, and progressDelay when one that was left out is thought of again.
+	// Thousands of running tasks would else keep the API server from their ends.
+	progressWrites = 20
+	progressDelay  = time.Minute
 	// conflictDelay is the same for a write that came too late.
 	conflictDelay = 100 * time.Millisecond
 )
@@ -30,6 +36,8 @@ type CloudTaskReconciler struct {
 	Tracker     *Tracker
 	Recorder    Recorder
 	Metrics     *Metrics
+	// Progress limits the writes for nothing but progress.
+	Progress *rate.Limiter
 }
 
 // Reconcile brings one object's status up to date. It fetches the object itself:
@@ -76,6 +84,9 @@ func (r *CloudTaskReconciler) follow(ctx context.Context, task *v1alpha1.CloudTa
 		return later(firstAnswerWait), nil
 	}
 	before, status := task.Status, computeStatus(task, v)
+	if onlyProgress(before, status) && !r.Progress.Allow() {
+		return later(soonest(next(task, v), progressDelay)), nil
+	}
 	if err := r.write(ctx, task, status); err != nil {
 		return retry(err)
 	}
@@ -139,6 +150,15 @@ func (r *CloudTaskReconciler) trouble(task *v1alpha1.CloudTask, v view, reason, 
 	return v.resting(&trouble{reason: reason, code: reason, message: message, since: since})
 }
 
+// onlyProgress reports whether nothing but the progress has changed.
+func onlyProgress(before, after v1alpha1.CloudTaskStatus) bool {
+	if before.Progress == nil || after.Progress == nil || *before.Progress == *after.Progress {
+		return false
+	}
+	before.Progress = after.Progress
+	return equality.Semantic.DeepEqual(before, after)
+}
+
 // tooEarly reports whether the first status can wait a moment for the first
 // answer, so that both are one write; and so for the task that latest found.
 func tooEarly(task *v1alpha1.CloudTask, v view) bool {
@@ -183,13 +203,19 @@ func next(task *v1alpha1.CloudTask, v view) time.Duration {
 		// Nobody may tell of a Secret put right, or of the operator's own key.
 		at = append(at, f.since.Add(stallAfter), v.now.Add(secretMaxAge))
 	}
-	soonest := time.Duration(0)
+	left := time.Duration(0)
 	for _, t := range at {
-		if left := t.Sub(v.now); left > 0 && (soonest == 0 || left < soonest) {
-			soonest = left
-		}
+		left = soonest(left, t.Sub(v.now))
 	}
-	return soonest
+	return left
+}
+
+// soonest returns the shorter of two delays, of which 0 or less is never.
+func soonest(a, b time.Duration) time.Duration {
+	if a <= 0 || b > 0 && b < a {
+		return max(b, 0)
+	}
+	return a
 }
 
 // later asks for another look at normal priority: an object keeps otherwise the

@@ -354,6 +354,10 @@ func TestRestart(t *testing.T) {
 	w.cloud.Finish("redis", "85", true, "")
 	quiet := map[string]int{}
 	for _, name := range []string{"runs-on", "latest", "clb", "legacy", "no-latest"} {
+		last := w.versions(name)[len(w.versions(name))-1]
+		if last.Status.Progress != nil && last.Status.TaskType == "" {
+			continue // the listing told first, and the type is yet to come
+		}
 		quiet[name] = w.writes(name)
 	}
 	asked := w.cloud.Stats()
@@ -370,7 +374,7 @@ func TestRestart(t *testing.T) {
 	})
 	for name, n := range quiet {
 		if got := w.writes(name); got != n {
-			t.Errorf("%s: the restart wrote the status %d times without need", name, got-n)
+			t.Errorf("%s: the restart wrote the status %d times without need: %v", name, got-n, w.story(name))
 		}
 	}
 	for service, ids := range map[string][]string{"redis": {"80", "81", "83"}, "clb": {"82"}} {

@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -71,6 +73,7 @@ func (s Setup) AddToManager(mgr ctrl.Manager) error {
 		Tracker:  &Tracker{Cloud: s.Cloud, Engine: engine, Wake: queue.add, Paged: s.Metrics.pages.Inc},
 		Recorder: mgr.GetEventRecorder("cloudtask"),
 		Metrics:  s.Metrics,
+		Progress: rate.NewLimiter(progressWrites, progressWrites),
 	}
 	if err := s.watchSecrets(mgr, r); err != nil {
 		return err
@@ -104,7 +107,15 @@ func (s Setup) AddToManager(mgr ctrl.Manager) error {
 func (r *CloudTaskReconciler) handler() handler.EventHandler {
 	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 	add := func(q queue, o client.Object) {
-		q.Add(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o)})
+		request := reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o)}
+		task, ok := o.(*v1alpha1.CloudTask)
+		if byPriority, has := q.(priorityqueue.PriorityQueue[reconcile.Request]); has && ok && !finished(task.Status) {
+			// Also of the initial list, whose priority is low: until it was looked
+			// at, nobody asks about its task.
+			byPriority.AddWithOpts(priorityqueue.AddOpts{Priority: new(int)}, request)
+			return
+		}
+		q.Add(request)
 	}
 	return handler.Funcs{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) { add(q, e.Object) },
