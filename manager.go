@@ -133,7 +133,7 @@ func (o *options) run() error {
 	if err != nil {
 		return err
 	}
-	if err := mgr.Add(controllers.SchemaCheck{OpenAPI: schemas.OpenAPIV3()}); err != nil {
+	if err := mgr.Add(controllers.SchemaCheck{OpenAPI: schemas.OpenAPIV3(), Log: mgr.GetLogger()}); err != nil {
 		return err
 	}
 	if o.leaderElect {

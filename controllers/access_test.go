@@ -63,7 +63,7 @@ func (w *world) userWith(verbs ...string) *rest.Config {
 		Rules: []rbacv1.PolicyRule{
 			{APIGroups: []string{"tencent.cloudtask.dev"}, Resources: []string{"cloudtasks"}, Verbs: []string{"get", "list", "watch", "delete"}},
 			{APIGroups: []string{"tencent.cloudtask.dev"}, Resources: []string{"cloudtasks/status"}, Verbs: []string{"patch"}},
-			{APIGroups: []string{"events.k8s.io"}, Resources: []string{"events"}, Verbs: []string{"create", "patch"}},
+			{APIGroups: []string{"events.k8s.io"}, Resources: []string{"events"}, Verbs: []string{"create"}},
 			{APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: []string{"tencent-credentials", "other-credentials"}, Verbs: verbs},
 		},
 	}))

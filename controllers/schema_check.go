@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/openapi"
 
@@ -25,6 +26,7 @@ const (
 // API server would drop such a field without a word.
 type SchemaCheck struct {
 	OpenAPI openapi.Client
+	Log     logr.Logger
 }
 
 // NeedLeaderElection makes every replica check.
@@ -36,10 +38,13 @@ func (c SchemaCheck) Start(ctx context.Context) error {
 	ticker := time.NewTicker(schemaInterval)
 	defer ticker.Stop()
 	var since time.Time // when the fault was first seen
-	for {
+	for away := false; ; {
 		fault, err := c.check()
 		switch {
 		case err != nil:
+			if !away {
+				c.Log.Info("the API server does not answer, and is waited for", "error", err.Error())
+			}
 			since = time.Time{}
 		case fault == nil:
 			return nil
@@ -48,6 +53,7 @@ func (c SchemaCheck) Start(ctx context.Context) error {
 		case time.Since(since) >= schemaPatience:
 			return fault
 		}
+		away = err != nil
 		select {
 		case <-ctx.Done():
 			return nil

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-logr/logr/funcr"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/openapi"
 
@@ -77,7 +78,12 @@ func TestSchemaCheckWaitsForTheAPIServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		check(t, controllers.SchemaCheck{OpenAPI: away{}}.Start(ctx))
+		var said []string
+		log := funcr.New(func(_, args string) { said = append(said, args) }, funcr.Options{})
+		check(t, controllers.SchemaCheck{OpenAPI: away{}, Log: log}.Start(ctx))
+		if len(said) != 1 || !strings.Contains(said[0], "connection refused") {
+			t.Errorf("the log should say once what is waited for, got %q", said)
+		}
 		if ctx.Err() == nil {
 			t.Error("an API server that does not answer has passed the check")
 		}

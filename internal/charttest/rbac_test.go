@@ -17,7 +17,7 @@ import (
 var (
 	tasks  = rule("tencent.cloudtask.dev", "cloudtasks", "list watch delete")
 	status = rule("tencent.cloudtask.dev", "cloudtasks/status", "patch")
-	events = rule("events.k8s.io", "events", "create patch")
+	events = rule("events.k8s.io", "events", "create")
 	tokens = rule("authentication.k8s.io", "tokenreviews", "create")
 	access = rule("authorization.k8s.io", "subjectaccessreviews", "create")
 )
