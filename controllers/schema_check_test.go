@@ -68,7 +68,7 @@ func TestSchemaCheckSaysWhatToDo(t *testing.T) {
 }
 
 // away is an API server that does not answer.
-type away struct{ served }
+type away struct{}
 
 func (away) Paths() (map[string]openapi.GroupVersion, error) {
 	return nil, errors.New("connection refused")
