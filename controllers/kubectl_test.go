@@ -34,10 +34,11 @@ func TestKubectlWait(t *testing.T) {
 		{"--for=condition=Finished", "bad", "1m"},
 		{eitherWay, "bad", "1m"},
 	} {
-		results[c] = make(chan error, 1)
+		result := make(chan error, 1)
+		results[c] = result
 		go func() {
 			_, err := w.kubectlWait(c.condition, c.name, c.timeout)
-			results[c] <- err
+			result <- err
 		}()
 	}
 	for c, result := range results {
