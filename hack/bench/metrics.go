@@ -22,7 +22,7 @@ func readMetrics(ctx context.Context, c *http.Client, url string) (samples, erro
 	if err != nil {
 		return nil, fmt.Errorf("read metrics: %w", err)
 	}
-	defer resp.Body.Close()
+	defer resp.Body.Close() //nolint:errcheck // read to its end
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return nil, fmt.Errorf("read metrics: %w", err)
@@ -68,10 +68,10 @@ func (o *operator) caughtUp(ctx context.Context, objects int) bool {
 
 // freePort returns a loopback address that nobody listens on.
 func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // answers at once
 	if err != nil {
 		return "", fmt.Errorf("find a free port: %w", err)
 	}
-	defer l.Close()
+	defer l.Close() //nolint:errcheck // nothing was written
 	return l.Addr().String(), nil
 }
