@@ -20,11 +20,6 @@ import (
 const (
 	// cacheDelay is how long the cache is given to learn of a write.
 	cacheDelay = time.Second
-	// progressWrites is how many statuses a second are written for nothing but
-	// progress, and progressDelay when one that was left out is thought of again.
-	// Thousands of running tasks would else keep the API server from their ends.
-	progressWrites = 20
-	progressDelay  = time.Minute
 	// conflictDelay is the same for a write that came too late.
 	conflictDelay = 100 * time.Millisecond
 )
@@ -80,12 +75,9 @@ func (r *CloudTaskReconciler) follow(ctx context.Context, task *v1alpha1.CloudTa
 	if err != nil {
 		return reconcile.Result{Priority: new(int)}, err
 	}
-	if tooEarly(task, v) {
-		return later(firstAnswerWait), nil
-	}
 	before, status := task.Status, computeStatus(task, v)
-	if onlyProgress(before, status) && !r.Progress.Allow() {
-		return later(soonest(next(task, v), progressDelay)), nil
+	if wait := r.patience(task, status, v); wait > 0 {
+		return later(soonest(next(task, v), wait)), nil
 	}
 	if err := r.write(ctx, task, status); err != nil {
 		return retry(err)
@@ -148,29 +140,6 @@ func pinnedSource(task *v1alpha1.CloudTask, v view) string {
 func (r *CloudTaskReconciler) trouble(task *v1alpha1.CloudTask, v view, reason, message string) view {
 	since := r.Tracker.troubled(task, reason, v.now)
 	return v.resting(&trouble{reason: reason, code: reason, message: message, since: since})
-}
-
-// onlyProgress reports whether nothing but the progress has changed.
-func onlyProgress(before, after v1alpha1.CloudTaskStatus) bool {
-	if before.Progress == nil || after.Progress == nil || *before.Progress == *after.Progress {
-		return false
-	}
-	before.Progress = after.Progress
-	return equality.Semantic.DeepEqual(before, after)
-}
-
-// tooEarly reports whether the first status can wait a moment for the first
-// answer, so that both are one write; and so for the task that latest found.
-func tooEarly(task *v1alpha1.CloudTask, v view) bool {
-	recent := func(t time.Time) bool { return v.now.Sub(t) < firstAnswerWait }
-	switch s := v.sighting; {
-	case v.idle, s.Ended, s.Fault != nil:
-		return false
-	case task.Status.TaskID == "" && s.Observation.Found:
-		return recent(s.Seen)
-	default:
-		return task.Status.ObservedGeneration < 0 && s.Asked.IsZero() && recent(s.Tracked)
-	}
 }
 
 // write writes the status, if it has changed, and then tells of the transition.

@@ -16,9 +16,6 @@ const (
 	stallAfter = 10 * time.Second
 	// passingAfter is how long a passing fault lasts before it is shown.
 	passingAfter = 5 * time.Second
-	// firstAnswerWait is how long the first status waits for the cloud's first
-	// answer, so that both can be one write.
-	firstAnswerWait = 250 * time.Millisecond
 	// lastLook is how long the cloud has for its answer at the deadline.
 	lastLook = 10 * time.Second
 	// minAbsent is how many times in a row the cloud must not know the task.

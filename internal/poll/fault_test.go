@@ -271,3 +271,25 @@ func TestOldTasksAreReadmittedAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// A call that is given up after 10 s began long ago, but the listing has told of
+// the task meanwhile: nothing was wrong for 10 s.
+func TestFailingCountsFromTheLatestRow(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cloud, tr *tracker) {
+		c.hang["0"] = make(chan struct{})
+		c.answer = func(key string) (Answer[saying], bool) {
+			return Answer[saying]{Class: Unavailable, Err: errCloud}, key == "0"
+		}
+		for i := range 10 {
+			tr.Track(tr.listed(c.addJob(fmt.Sprint(i), time.Hour)))
+		}
+		time.Sleep(10 * time.Second)
+		close(c.hang["0"])
+		c.set(func() { delete(c.hang, "0") })
+		time.Sleep(100 * time.Millisecond)
+		f := tr.fault("0")
+		if lasted := f.Last.Sub(f.Failing); lasted > 3*time.Second {
+			t.Errorf("failing for %v at the end of a call during which rows told of the task: %+v", lasted, f)
+		}
+	})
+}

@@ -70,7 +70,8 @@ func (t *tracked[O]) age(now time.Time) time.Duration {
 // fail notes an answer that was not good. The fault is replaced, never changed:
 // others may hold the old one.
 func (t *tracked[O]) fail(class Class, err error, began, now time.Time) {
-	f := Fault{Class: class, Failing: began, Since: now}
+	// What was seen during a long call, in the listing, was good.
+	f := Fault{Class: class, Failing: later(began, t.seen), Since: now}
 	if t.fault != nil {
 		f.Failing = t.fault.Failing
 		if t.fault.Class == class {
