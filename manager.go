@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,6 +43,10 @@ import (
 // stopWithin is how long the manager may take to stop: a pod that takes longer
 // than it promises is killed, with its lease.
 const stopWithin = 3 * time.Second
+
+// heapReserve is how many percent of what is in use the heap may grow by until it
+// is cleaned up: most of it is objects that stay, and processor time is at hand.
+const heapReserve = 50
 
 // options are the flags of cloudtask manager.
 type options struct {
@@ -100,6 +105,9 @@ func withoutBodies(o *zap.Options) {
 
 // run runs the operator until it is told to stop.
 func (o *options) run() error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(heapReserve)
+	}
 	log := zap.New(zap.UseFlagOptions(&o.zap), withoutBodies)
 	ctrl.SetLogger(log)
 	klog.SetLogger(log)
@@ -183,6 +191,7 @@ func (o *options) manager(observer *controllers.Metrics) (ctrl.Manager, error) {
 		return nil, fmt.Errorf("no cluster to work in: %w; give --kubeconfig, or run in a pod", err)
 	}
 	cfg.QPS = -1 // the API server's own priority and fairness decides
+	cfg.Wrap(controllers.ReadAhead)
 	byNamespace := map[string]cache.Config{}
 	for _, ns := range o.namespaces {
 		byNamespace[ns] = cache.Config{}
@@ -195,8 +204,9 @@ func (o *options) manager(observer *controllers.Metrics) (ctrl.Manager, error) {
 		Scheme:         scheme,
 		MapperProvider: kinds,
 		Cache: cache.Options{
-			DefaultTransform:         cache.TransformStripManagedFields(),
+			DefaultTransform:         controllers.Slim,
 			DefaultWatchErrorHandler: observer.HandleWatchError,
+			NewInformer:              controllers.NewInformer,
 			DefaultNamespaces:        byNamespace,
 			ByObject:                 map[client.Object]cache.ByObject{&v1alpha1.CloudTask{}: {Label: selector}},
 		},

@@ -27,7 +27,7 @@ func TestMetricsOfALife(t *testing.T) {
 	w.secret("tencent-credentials", mainKey)
 	w.operate(func(o *operator) { o.setup.Metrics, o.setup.Cloud = metrics, cloud })
 	for id := range int64(2) { // as many as make a sweep pay
-		w.cloud.Add(fakecloud.Task{ID: fmt.Sprint(id + 1), Duration: 3 * time.Second})
+		w.cloud.Add(fakecloud.Task{ID: fmt.Sprint(id + 1), Duration: 6 * time.Second})
 		w.redis(fmt.Sprintf("flush-%d", id+1), id+1)
 	}
 	w.redis("locked", 3, func(s *v1alpha1.CloudTaskSpec) {

@@ -183,15 +183,17 @@ func TestEachMetricMovesForItsCause(t *testing.T) {
 			cause: func(m *Metrics) {
 				m.lanes.loads = func() []poll.Load {
 					return []poll.Load{
-						{Lane: poll.Lane{Credential: "a", API: string(tencent.CLBTaskStatus)}, Rate: 9, Due: 3},
-						{Lane: poll.Lane{Credential: "b", API: string(tencent.CLBTaskStatus)}, Rate: 4, Due: 5},
+						{Lane: poll.Lane{Credential: "a", API: string(tencent.CLBTaskStatus)}, Rate: 9, Due: 3, Tasks: 7},
+						{Lane: poll.Lane{Credential: "b", API: string(tencent.CLBTaskStatus)}, Rate: 4, Due: 5, Tasks: 30, Answered: 20},
 					}
 				}
 			},
 			want: map[string]float64{
-				"cloudtask_lane_rate{api=clb.DescribeTaskStatus}":  4 - 18,
-				"cloudtask_lane_depth{api=clb.DescribeTaskStatus}": 8,
-				"cloudtask_lanes{api=clb.DescribeTaskStatus}":      2,
+				"cloudtask_lane_rate{api=clb.DescribeTaskStatus}":                 4 - 18,
+				"cloudtask_lane_depth{api=clb.DescribeTaskStatus}":                8,
+				"cloudtask_lane_tasks{answered=true,api=clb.DescribeTaskStatus}":  20,
+				"cloudtask_lane_tasks{answered=false,api=clb.DescribeTaskStatus}": 17,
+				"cloudtask_lanes{api=clb.DescribeTaskStatus}":                     2,
 			},
 		},
 	}

@@ -50,14 +50,20 @@ func (w *world) operate(changes ...func(*operator)) (stop func()) {
 		options: ctrl.Options{
 			Scheme: w.Scheme(), Metrics: server.Options{BindAddress: "0"},
 			Controller: config.Controller{SkipNameValidation: new(true)}, // several operators run in one process
-			Cache:      cache.Options{DefaultNamespaces: map[string]cache.Config{w.namespace: {}}},
-			Client:     client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},
+			Cache: cache.Options{
+				DefaultNamespaces: map[string]cache.Config{w.namespace: {}},
+				DefaultTransform:  controllers.Slim,
+				NewInformer:       controllers.NewInformer,
+			},
+			Client: client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},
 		},
 	}
 	for _, c := range changes {
 		c(&o)
 	}
-	mgr, err := ctrl.NewManager(o.config, o.options)
+	cfg := rest.CopyConfig(o.config)
+	cfg.Wrap(controllers.ReadAhead)
+	mgr, err := ctrl.NewManager(cfg, o.options)
 	check(w.T, err)
 	check(w.T, o.setup.AddToManager(mgr))
 	ctx, cancel := context.WithCancel(context.Background())

@@ -16,7 +16,7 @@ func (t *trial) startBaselines(ctx context.Context) error {
 		return nil
 	}
 	for _, interval := range []time.Duration{5 * time.Second, 10 * time.Second} {
-		cloud, url, err := newCloud(t.scenario, t.jobs, nil)
+		cloud, url, err := newCloud(t.scenario, t.jobs)
 		if err != nil {
 			return err
 		}

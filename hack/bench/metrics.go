@@ -58,12 +58,13 @@ func (s samples) sum(metric string, labels ...string) float64 {
 	return total
 }
 
-// caughtUp reports whether the operator has seen so many objects and has had a
-// first look at each: those of the initial list wait at priority -100.
-func (o *operator) caughtUp(ctx context.Context, objects int) bool {
+// knows reports of how many unfinished tasks the cloud has told the operator.
+func (o *operator) knows(ctx context.Context) int {
 	m, err := readMetrics(ctx, http.DefaultClient, "http://"+o.metrics+"/metrics")
-	return err == nil && m.sum("cloudtask_tasks") >= float64(objects) &&
-		m.sum("workqueue_depth", `name="cloudtask"`, `priority="-100"`) == 0
+	if err != nil {
+		return 0 // it has just started
+	}
+	return int(m.sum("cloudtask_lane_tasks", `answered="true"`))
 }
 
 // freePort returns a loopback address that nobody listens on.

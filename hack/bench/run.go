@@ -45,10 +45,8 @@ type trial struct {
 	jobs     []job
 	labels   map[string]string
 	selector string // of the operator's objects
-	objects  int    // of tasks that are not among the jobs
 	cloud    *fakecloud.Cloud
 	url      string
-	sweep    *sweepLog
 	observer *observer
 	operator *operator
 
@@ -88,8 +86,7 @@ func (b *bench) newTrial(s scenario) *trial {
 
 // setUp starts the cloud, loads what runs already, and starts the operator.
 func (t *trial) setUp(ctx context.Context) (err error) {
-	t.sweep = &sweepLog{}
-	if t.cloud, t.url, err = newCloud(t.scenario, t.jobs, t.sweep.note); err != nil {
+	if t.cloud, t.url, err = newCloud(t.scenario, t.jobs); err != nil {
 		return err
 	}
 	if err := prepare(ctx, t.client, t.scenario); err != nil {

@@ -54,7 +54,7 @@ func (b *bench) runScale(ctx context.Context, objects int) (*Scale, error) {
 		name: "scale", title: fmt.Sprintf("%d objects", objects), law: redisLaw(), running: running, accounts: 1,
 		warm: 3 * scaleSettle, window: scaleWindow,
 	})
-	t.selector, t.objects = "", objects-running // all objects
+	t.selector = "" // all objects
 	defer t.close()
 	if err := t.setUp(ctx); err != nil {
 		return nil, err

@@ -35,8 +35,8 @@ func accountsOf(s scenario) []fakecloud.Account {
 }
 
 // newCloud returns a cloud with all tasks, those to come among them, and its URL.
-func newCloud(s scenario, jobs []job, onRequest func(fakecloud.Request)) (*fakecloud.Cloud, string, error) {
-	cloud := fakecloud.New(fakecloud.Options{Accounts: accountsOf(s), Latency: latency, OnRequest: onRequest})
+func newCloud(s scenario, jobs []job) (*fakecloud.Cloud, string, error) {
+	cloud := fakecloud.New(fakecloud.Options{Accounts: accountsOf(s), Latency: latency})
 	tasks := make([]fakecloud.Task, 0, len(jobs))
 	for _, j := range jobs {
 		task := fakecloud.Task{

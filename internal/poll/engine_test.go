@@ -330,7 +330,7 @@ func TestLoads(t *testing.T) {
 		tr.Track(tr.other(c.addJob("a", time.Hour)))
 		time.Sleep(time.Second)
 		for _, l := range tr.Loads() {
-			if l.Rate != 18 || l.Lane == infoLane && l.Due < 10 || l.Lane == otherLane && l.Due != 0 {
+			if l.Rate != 18 || l.Lane == infoLane && (l.Due < 10 || l.Tasks != 100 || l.Answered < 10 || l.Answered > 30) || l.Lane == otherLane && (l.Due != 0 || l.Tasks != 1 || l.Answered != 1) {
 				t.Errorf("%+v", l)
 			}
 		}
