@@ -77,7 +77,7 @@ func managerCommand() *cobra.Command {
 	f.StringVar(&o.leaseNamespace, "leader-elect-namespace", "", "namespace of the lease (default: the pod's own)")
 	f.DurationVar(&o.leaseDuration, "leader-elect-lease-duration", 15*time.Second, "how long the others wait for a leader that is not heard of")
 	f.DurationVar(&o.renewDeadline, "leader-elect-renew-deadline", 10*time.Second, "how long a leader tries to renew its lease before it gives up")
-	f.DurationVar(&o.retryPeriod, "leader-elect-retry-period", 2*time.Second, "time between two tries at the lease")
+	f.DurationVar(&o.retryPeriod, "leader-elect-retry-period", time.Second, "time between two tries at the lease")
 	f.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443", "address of the metrics; 0 turns them off")
 	f.BoolVar(&o.metricsSecure, "metrics-secure", true, "serve the metrics by TLS, to whom the API server allows it")
 	f.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 turns them off")

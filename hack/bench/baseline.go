@@ -18,6 +18,7 @@ import (
 // fixed time, through a queue, a few workers, and one limiter. It only notes when
 // it learns of an end: it has no objects, and no statuses to write.
 type baseline struct {
+	stop     context.CancelFunc
 	interval time.Duration
 	cloud    *tencent.Client
 	cred     tencent.Credential
@@ -39,7 +40,9 @@ const baselineWorkers = 6 // 18 calls a second of 80 ms keep fewer than 2 busy
 
 // startBaseline asks about the tasks of one account.
 func startBaseline(ctx context.Context, interval time.Duration, cloud *tencent.Client, cred tencent.Credential, jobs []*job, begin time.Time) *baseline {
+	ctx, stop := context.WithCancel(ctx)
 	b := &baseline{
+		stop:     stop,
 		interval: interval, cloud: cloud, cred: cred,
 		queue:   workqueue.NewTypedDelayingQueue[*job](),
 		limiter: rate.NewLimiter(infoRate, 2),
@@ -54,7 +57,9 @@ func startBaseline(ctx context.Context, interval time.Duration, cloud *tencent.C
 	return b
 }
 
+// close ends it; a queue alone would be worked off first.
 func (b *baseline) close() {
+	b.stop()
 	b.queue.ShutDown()
 	b.workers.Wait()
 }

@@ -17,15 +17,15 @@ command -v go >/dev/null || die "go is not on the PATH: install Go 1.26 or newer
 
 install_packages() {
 	local tool missing=()
-	for tool in containerd ctr runc iptables conntrack openssl ip unshare flock; do
+	for tool in containerd ctr runc iptables conntrack openssl ip unshare flock promtool; do
 		command -v "$tool" >/dev/null || missing+=("$tool")
 	done
 	[[ -x /usr/lib/cni/bridge ]] || missing+=(/usr/lib/cni/bridge)
 	((${#missing[@]})) || return 0
-	command -v apt-get >/dev/null || die "missing: ${missing[*]}: install containerd, runc, the CNI plugins (in /usr/lib/cni), iptables, conntrack, openssl and iproute2"
+	command -v apt-get >/dev/null || die "missing: ${missing[*]}: install containerd, runc, the CNI plugins (in /usr/lib/cni), iptables, conntrack, openssl, iproute2 and promtool"
 	hack/progress.sh "Installing the container runtime (missing: ${missing[*]})" env DEBIAN_FRONTEND=noninteractive bash -c '
 		apt-get update -qq && apt-get install -qq --no-install-recommends \
-			containerd runc containernetworking-plugins iptables conntrack openssl iproute2 util-linux'
+			containerd runc containernetworking-plugins iptables conntrack openssl iproute2 util-linux prometheus'
 }
 
 # image NAME SOURCE BINARY ARCHIVE; GOFLAGS applies to what is built.

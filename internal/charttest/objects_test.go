@@ -48,7 +48,7 @@ func TestArgs(t *testing.T) {
 		"Namespaces":   {reason: "without TokenReview, no secure metrics", values: "watchNamespaces: [a, b]", want: []string{"--namespaces=a,b", "--metrics-bind-address=0"}},
 		"Delegated":    {reason: "with it, they are on", values: "watchNamespaces: [a]\nmetrics: {authDelegator: true}", want: []string{"--metrics-bind-address=:8443", "--metrics-secure=true"}},
 		"PlainMetrics": {reason: "plain ones need no TokenReview", values: "watchNamespaces: [a]\nmetrics: {secure: false}", want: []string{"--metrics-bind-address=:8443", "--metrics-secure=false"}},
-		"Replicas":     {reason: "two replicas elect", values: "replicaCount: 2", want: []string{"--leader-elect", "--leader-elect-lease-duration=15s", "--leader-elect-renew-deadline=10s", "--leader-elect-retry-period=2s"}},
+		"Replicas":     {reason: "two replicas elect", values: "replicaCount: 2", want: []string{"--leader-elect", "--leader-elect-lease-duration=15s", "--leader-elect-renew-deadline=10s", "--leader-elect-retry-period=1s"}},
 		"All": {
 			reason: "everything else", values: all,
 			want: []string{
@@ -288,6 +288,37 @@ func TestObservability(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("dashboard: -want +got\n%s", diff)
+	}
+}
+
+// TestJob: the alerts and the dashboard ask for the job cloudtask, so that is its
+// name, whatever the release's and its objects' are.
+func TestJob(t *testing.T) {
+	want := map[string]any{"targetLabel": "job", "replacement": "cloudtask"}
+	for kind, monitor := range map[string]string{
+		"ServiceMonitor": "serviceMonitor: {enabled: true}",
+		"PodMonitor":     "podMonitor: {enabled: true, authorization: {credentials: {name: token, key: token}}}",
+	} {
+		t.Run(kind, func(t *testing.T) {
+			rendered := render(t, "nameOverride: tasks\nmetrics: {"+monitor+"}")
+			for name, o := range rendered {
+				if !strings.HasPrefix(name, kind+" ") {
+					continue
+				}
+				spec := object(o.Object["spec"])
+				for _, endpoints := range []any{spec["endpoints"], spec["podMetricsEndpoints"]} {
+					list, _ := endpoints.([]any)
+					if len(list) == 1 {
+						rules, _ := object(list[0])["relabelings"].([]any)
+						if len(rules) == 1 && cmp.Equal(want, object(rules[0])) {
+							return
+						}
+					}
+				}
+				t.Errorf("the job is not named: %v", spec)
+			}
+			t.Error("there is no " + kind)
+		})
 	}
 }
 

@@ -23,6 +23,7 @@ func TestNode(t *testing.T) {
 		}},
 		{"manifest", func(t *testing.T, n *node, g *granted) { testInstall(t, n, g, byManifest{n}) }},
 		{"namespaces", testNamespaces},
+		{"own-roles", testOwnRoles},
 		{"permissions", testPermissions},
 		{"metrics", testMetrics},
 		{"wait", testWait},

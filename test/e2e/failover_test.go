@@ -49,7 +49,7 @@ func testFailover(t *testing.T, n *node, g *granted) {
 		n.cloud.forgetCallers(t)
 		begin := time.Now()
 		signalPod(t, old, syscall.SIGKILL)
-		figure(t, "failover: leader killed, a new one polls after (lease 15 s)", n.renewal(t, old, begin).Sub(begin))
+		figure(t, "failover: leader killed, a new one polls after (lease 15 s)", n.renewal(t, old).Sub(begin))
 		n.awaitReady(t, system, 2)
 		n.awaitOutcomes(t, tasks)
 	})
@@ -144,7 +144,7 @@ func (n *node) takeover(t *testing.T, old corev1.Pod) time.Time {
 
 // renewal is takeover for a killed leader, whose pod lives on: the new leader may
 // be the same pod, started again, and calls come from its address.
-func (n *node) renewal(t *testing.T, old corev1.Pod, killed time.Time) time.Time {
+func (n *node) renewal(t *testing.T, old corev1.Pod) time.Time {
 	t.Helper()
 	transitions := n.lease(t, old.Namespace).Spec.LeaseTransitions
 	n.await(t, "the lease has a new holder", func() error {

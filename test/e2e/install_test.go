@@ -49,8 +49,8 @@ func (h byHelm) check(t *testing.T) {
 // byManifest installs dist/install.yaml, which brings its namespace.
 type byManifest struct{ *node }
 
-func (byManifest) name() string       { return "install.yaml" }
-func (byManifest) check(t *testing.T) {}
+func (byManifest) name() string     { return "install.yaml" }
+func (byManifest) check(*testing.T) {}
 
 func (m byManifest) install(t *testing.T) {
 	t.Helper()

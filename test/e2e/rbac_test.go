@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -192,6 +193,66 @@ func testNamespaces(t *testing.T, n *node, g *granted) {
 	}
 }
 
+// testOwnRoles installs without the chart's roles, for one namespace: the user's
+// own grant what the chart's README lists, and no more is needed.
+func testOwnRoles(t *testing.T, n *node, g *granted) {
+	const home, namespace = "cloudtask-own-roles", "own-roles"
+	n.makeNamespace(t, namespace)
+	r := n.newRelease(t, "HELM4", home, "rbac: {create: false}\nwatchNamespaces: ["+namespace+"]\nmetrics: {authDelegator: true}\nleaderElection: {enabled: true}\n")
+	defer n.leave(t, r, namespace, home)
+	n.apply(t, fmt.Sprintf(ownRoles, home, namespace))
+	defer n.run(t, "kubectl", "delete", "clusterrolebinding", home)
+	r.install(t)
+	account := n.awaitReady(t, home, 1)[0].Spec.ServiceAccountName
+	made := n.run(t, "kubectl", "get", "role,rolebinding,clusterrole,clusterrolebinding", "-A", "-l", "app.kubernetes.io/name=cloudtask", "-o", "name")
+	if made != "" {
+		t.Errorf("the chart made roles: %s", made)
+	}
+	if account != "cloudtask" {
+		t.Fatalf("the roles are bound to another account than %s", account)
+	}
+	g.note(t, n, home)
+	useAll(t, n, namespace)
+	scrape(t, n, home)
+}
+
+// ownRoles are what a user grants who wants no roles of the chart.
+const ownRoles = `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: own, namespace: %[2]s}
+rules:
+- {apiGroups: [tencent.cloudtask.dev], resources: [cloudtasks], verbs: [list, watch, delete]}
+- {apiGroups: [tencent.cloudtask.dev], resources: [cloudtasks/status], verbs: [patch]}
+- {apiGroups: [""], resources: [secrets], resourceNames: [tencent-credentials], verbs: [get, list, watch]}
+- {apiGroups: [events.k8s.io], resources: [events], verbs: [create]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: own, namespace: %[2]s}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: own}
+subjects: [{kind: ServiceAccount, name: cloudtask, namespace: %[1]s}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: own, namespace: %[1]s}
+rules:
+- {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [create, get, update]}
+- {apiGroups: [""], resources: [events], verbs: [create]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: own, namespace: %[1]s}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: own}
+subjects: [{kind: ServiceAccount, name: cloudtask, namespace: %[1]s}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: %[1]s}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: "system:auth-delegator"}
+subjects: [{kind: ServiceAccount, name: cloudtask, namespace: %[1]s}]
+`
+
 // useAll makes the operator do all that it can do in a namespace.
 func useAll(t *testing.T, n *node, namespace string) {
 	t.Helper()
@@ -202,10 +263,10 @@ func useAll(t *testing.T, n *node, namespace string) {
 	n.begin(t, gone, paused)
 	n.await(t, gone.name+" is deleted", func() error {
 		err := n.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: gone.name}, &v1alpha1.CloudTask{})
-		if client.IgnoreNotFound(err) == nil && err != nil {
-			return nil
+		if err == nil {
+			return errors.New("it is there")
 		}
-		return fmt.Errorf("it is there: %v", err)
+		return client.IgnoreNotFound(err)
 	})
 	n.awaitPhase(t, paused, v1alpha1.PhaseRunning)
 	for range 2 { // the second time, the event is one more of a series
@@ -254,7 +315,7 @@ func testPermissions(t *testing.T, n *node, g *granted) {
 		{"system:serviceaccount:" + system + ":" + account, "no", "create update patch", "cloudtasks"},
 		{"system:serviceaccount:" + system + ":" + account, "no", "*", "*"},
 	} {
-		for _, verb := range strings.Fields(c.verbs) {
+		for verb := range strings.FieldsSeq(c.verbs) {
 			if err := n.canI(t, "people", c.user, c.want, verb, c.resource); err != nil {
 				t.Error(err)
 			}

@@ -124,10 +124,13 @@ authorization:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
-{{- with .monitor.relabelings }}
 relabelings:
+  # The alerts and the dashboard know the job by this name, whatever the release's is.
+  - targetLabel: job
+    replacement: cloudtask
+  {{- with .monitor.relabelings }}
   {{- toYaml . | nindent 2 }}
-{{- end }}
+  {{- end }}
 {{- with .monitor.metricRelabelings }}
 metricRelabelings:
   {{- toYaml . | nindent 2 }}
