@@ -25,12 +25,8 @@ type finding struct {
 }
 
 // Equal reports whether nothing has changed that a status must show, or that
-// the deadline waits for. A type that is told later than the state, since a list
-// does not tell it, waits for other news.
+// the deadline waits for.
 func (f finding) Equal(g finding) bool {
-	if f.TaskType == "" || g.TaskType == "" {
-		f.TaskType, g.TaskType = "", ""
-	}
 	return f.TaskID == g.TaskID && f.Source == g.Source && f.Late == g.Late && f.Observation.Equal(g.Observation)
 }
 

@@ -19,7 +19,7 @@ func TestWhatIsNews(t *testing.T) {
 		"the progress":     {"", func(f *finding) { f.Progress = 5 }, true},
 		"the task":         {"", func(f *finding) { f.TaskID = "18216" }, true},
 		"that it is late":  {"the deadline waits for it", late, true},
-		"no type":          {"a list tells none", func(f *finding) { f.TaskType = "" }, false},
+		"the type":         {"a list tells the state alone", func(f *finding) { f.TaskType = "" }, true},
 		"another type":     {"", func(f *finding) { f.TaskType = "Backup" }, true},
 	} {
 		t.Run(name, func(t *testing.T) {

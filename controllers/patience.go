@@ -13,8 +13,8 @@ const (
 	// firstAnswerWait is how long the first status waits for the cloud's first
 	// answer, so that both can be one write.
 	firstAnswerWait = 250 * time.Millisecond
-	// startWait is how long it can stay unsaid that the cloud knows a task which
-	// has not started yet: most start soon, and one write tells both.
+	// startWait is how long it can stay unsaid that the cloud knows a task of which
+	// more is to be told soon, so that one write tells both.
 	startWait = 5 * time.Second
 	// progressWrites is how many statuses a second are written for nothing but
 	// progress, and progressDelay when one that was left out is thought of again.
@@ -31,7 +31,7 @@ func (r *CloudTaskReconciler) patience(task *v1alpha1.CloudTask, after v1alpha1.
 		return firstAnswerWait
 	case onlyProgress(task.Status, after) && !r.Progress.Allow():
 		return progressDelay
-	case onlyFound(task.Status, after):
+	case onlyFound(task, after):
 		// Its time is that of the first status, which said just that it waits.
 		told := meta.FindStatusCondition(after.Conditions, v1alpha1.ConditionReconciling).LastTransitionTime
 		return max(startWait-v.now.Sub(told.Time), 0)
@@ -64,12 +64,17 @@ func onlyProgress(before, after v1alpha1.CloudTaskStatus) bool {
 }
 
 // onlyFound reports whether the news is just that the cloud knows the task, whose
-// ID was known, and that it has not started yet.
-func onlyFound(before, after v1alpha1.CloudTaskStatus) bool {
-	waits := func(s v1alpha1.CloudTaskStatus) bool {
-		return s.TaskID != "" && s.LastPollError == nil && reasonIs(s, v1alpha1.ReasonPending) &&
-			meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReconciling)
+// ID was known: that it has not started yet, or, by a list, that it runs, but not
+// of what type it is.
+func onlyFound(task *v1alpha1.CloudTask, after v1alpha1.CloudTaskStatus) bool {
+	before := task.Status
+	is := func(s v1alpha1.CloudTaskStatus, reason string) bool {
+		return s.LastPollError == nil && reasonIs(s, reason) && meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReconciling)
 	}
-	return before.ObservedGeneration == after.ObservedGeneration && waits(before) && waits(after) &&
-		before.StartTime == nil && after.StartTime != nil
+	if before.ObservedGeneration != after.ObservedGeneration || before.TaskID == "" || !is(before, v1alpha1.ReasonPending) ||
+		before.StartTime != nil || after.StartTime == nil {
+		return false
+	}
+	typed := task.Spec.Redis != nil && task.Spec.Redis.API != "2.0"
+	return is(after, v1alpha1.ReasonPending) || is(after, v1alpha1.ReasonRunning) && typed && after.TaskType == ""
 }

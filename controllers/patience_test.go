@@ -44,6 +44,8 @@ func TestOnlyProgress(t *testing.T) {
 // has not started yet: one write less, and not for long.
 func TestPatience(t *testing.T) {
 	accepted := withStatus(unasked(after(seconds(0.25))))
+	untyped := func(f *finding) { f.TaskType = "" }
+	legacy := func(task *v1alpha1.CloudTask) { task.Spec.Redis.API = "2.0" }
 	waits := func(at float64) view { return told(after(seconds(at)), found(tencent.Waiting)) }
 	for name, tc := range map[string]struct {
 		reason string
@@ -60,6 +62,8 @@ func TestPatience(t *testing.T) {
 		"found before a fault":    {"the fault is to go", redisObject(accepted, withStatus(faulty(unasked(after(0)), after(0), after(seconds(5)), 3, poll.Absent, errAbsent))), waits(1), 0},
 		"found, of a new spec":    {"its generation is to be observed", redisObject(accepted, func(task *v1alpha1.CloudTask) { task.Generation++ }), waits(1), 0},
 		"found by latest":         {"the ID is to be pinned", latestObject(accepted), waits(1), 0},
+		"runs, says a list":       {"its type is told soon", redisObject(accepted), told(after(seconds(1)), found(tencent.Running, untyped)), 4 * time.Second},
+		"runs, says API 2.0":      {"that tells no types", redisObject(legacy, accepted), told(after(seconds(1)), found(tencent.Running, untyped)), 0},
 		"runs":                    {"that is news", redisObject(accepted), told(after(seconds(1)), found(tencent.Running)), 0},
 		"is found to be finished": {"that is news", redisObject(accepted), told(after(seconds(1)), found(tencent.Succeeded)), 0},
 	} {
