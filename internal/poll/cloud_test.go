@@ -39,7 +39,15 @@ type saying struct {
 	End      time.Time
 }
 
-func (s saying) Equal(o saying) bool { return s == o }
+// cursed is a state that nobody can look at.
+const cursed state = 99
+
+func (s saying) Equal(o saying) bool {
+	if s.State == cursed {
+		panic("odd answer")
+	}
+	return s == o
+}
 
 // job is a task in the simulated cloud.
 type job struct {

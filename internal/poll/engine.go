@@ -188,9 +188,9 @@ func (e *Engine[O]) look(ctx context.Context, l *lane[O], en *entry[O]) {
 	switch en {
 	case t.ask:
 		e.judge(l.key.Credential, a, now)
-		e.settle(t, a, began, now)
+		e.contain(t, now, func() { e.settle(t, a, began, now) })
 	case t.detail:
-		e.settleDetail(t, a, began, now)
+		e.contain(t, now, func() { e.settleDetail(t, a, began, now) })
 	}
 }
 
@@ -221,12 +221,32 @@ func (l *lane[O]) learn(class Class, now time.Time) {
 // safely asks, and turns a panic into that task's own fault.
 func (e *Engine[O]) safely(ctx context.Context, question func(context.Context) Answer[O]) (a Answer[O]) {
 	defer func() {
-		if v := recover(); v != nil {
-			if e.options.Panicked != nil {
-				e.options.Panicked(v, debug.Stack())
-			}
+		if e.panicked(recover()) {
 			a = Answer[O]{Class: Unavailable, Err: errPanic}
 		}
 	}()
 	return question(ctx)
+}
+
+// contain takes an answer in, and turns a panic into that task's own fault.
+func (e *Engine[O]) contain(t *tracked[O], now time.Time, settle func()) {
+	defer func() {
+		if e.panicked(recover()) {
+			t.fail(Unavailable, errPanic, now, now)
+			t.lane.put(t.ask, regular, now.Add(e.retry(t, Unavailable, now)))
+			t.Changed()
+		}
+	}()
+	settle()
+}
+
+// panicked reports a panic, if there was one.
+func (e *Engine[O]) panicked(value any) bool {
+	if value == nil {
+		return false
+	}
+	if e.options.Panicked != nil {
+		e.options.Panicked(value, debug.Stack())
+	}
+	return true
 }

@@ -165,6 +165,40 @@ func TestPanicIsThatTasksFault(t *testing.T) {
 	})
 }
 
+// The answer came, and cannot be taken in.
+func TestPanicOverAnAnswerIsThatTasksFault(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cloud, tr *tracker) {
+		panics := 0
+		tr.options.Panicked = func(any, []byte) { panics++ }
+		odd := saying{State: cursed}
+		c.answer = func(key string) (Answer[saying], bool) { return Answer[saying]{Observation: odd}, key == "asked" }
+		c.page = func(int) (Page[saying], bool) {
+			return Page[saying]{Pages: 1, Rows: []Row[saying]{{Key: "listed", Observation: odd}, {Key: "good", Observation: saying{State: running}}}}, true
+		}
+		for _, key := range []string{"asked", "listed", "good"} {
+			tr.Track(tr.listed(c.addJob(key, 15*time.Second)))
+		}
+		time.Sleep(10 * time.Second)
+		if n := c.tally(infoAPI, time.Time{}, func(l call) bool { return l.Key == "asked" }); n < 4 {
+			t.Errorf("asked %d times, want on and on", n)
+		}
+		if s, _ := tr.Sighting("good"); s.Fault != nil || s.Observation.State != running {
+			t.Errorf("the other task: %+v", s)
+		}
+		if panics < 4 {
+			t.Errorf("Panicked was told of %d, want those of the question and of the rows", panics)
+		}
+		c.sayTruth()
+		c.set(func() { c.page = nil })
+		time.Sleep(30 * time.Second)
+		for _, key := range []string{"asked", "listed", "good"} {
+			if l := tr.end(key); l.Final.State != succeeded {
+				t.Errorf("%s: %+v after its end", key, l)
+			}
+		}
+	})
+}
+
 func TestForgetDropsTheAnswer(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *cloud, tr *tracker) {
 		j := c.addJob("a", time.Hour)

@@ -233,7 +233,7 @@ func (e *Engine[O]) take(g *group[O], rows []Row[O]) {
 	now := time.Now()
 	for _, row := range rows {
 		for _, t := range g.rows[row.Key] {
-			e.settleRow(t, row.Observation, now)
+			e.contain(t, now, func() { e.settleRow(t, row.Observation, now) })
 		}
 	}
 }
