@@ -238,7 +238,7 @@ func TestListingThatLies(t *testing.T) {
 				for _, j := range c.jobs {
 					j.listedAt = j.start.Add(20 * time.Second)
 				}
-			}, 3500 * time.Millisecond, 22,
+			}, 4 * time.Second, 22, // ends that are found together are asked about one by one
 		},
 		"Empty": {
 			"the listing says that nothing is running",
