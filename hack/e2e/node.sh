@@ -40,12 +40,25 @@ await() {
 	say "$what"
 }
 
-# The node's own files lie in memory, and vanish with the mount namespace.
+# The node's own files lie in memory, and vanish with the mount namespace. What it
+# is made of stays in sight, wherever it lies.
 prepare() {
 	mount --make-rprivate /
-	local at
+	local at fd kept=("$E2E_ROOT" "$E2E_CACHE") opened=()
+	for at in "${kept[@]}"; do
+		exec {fd}<"$at"
+		opened+=("$fd")
+	done
 	for at in /run /tmp /var/lib /var/log; do mount -t tmpfs -o mode=755 tmpfs "$at"; done
 	chmod 1777 /tmp
+	for at in "${!kept[@]}"; do
+		fd=${opened[at]}
+		if [[ ! -e ${kept[at]} ]]; then
+			mkdir -p "${kept[at]}"
+			mount --no-canonicalize --bind "/proc/$$/fd/$fd" "${kept[at]}"
+		fi
+		exec {fd}<&-
+	done
 	mkdir -p "$dir"/{log,pki,cni,home} /run/lock /run/netns
 	hostname "$node"
 	ip link set lo up

@@ -95,7 +95,7 @@ fi
 for controller in /sys/fs/cgroup /sys/fs/cgroup/*; do
 	if [[ -e $controller/cgroup.procs ]]; then mkdir "$controller/$cgroup"; fi
 done
-export E2E_ROOT=$PWD E2E_REPORT=$PWD/bin/e2e
+export E2E_ROOT=$PWD E2E_CACHE=$cache E2E_REPORT=$PWD/bin/e2e
 unshare --net --mount --pid --fork --uts --ipc --mount-proc --kill-child \
 	hack/e2e/node.sh "$programs" "$work/images" "$cgroup" "$@" &
 pid=$!
