@@ -24,6 +24,8 @@ var pageSize int64 = 4000
 // them would be in memory thrice.
 func NewInformer(lw cache.ListerWatcher, kind runtime.Object, resync time.Duration, indexers cache.Indexers) cache.SharedIndexInformer {
 	source := cache.ToListerWatcherWithContext(lw)
+	// A pager of its own: the reflector's takes what it is given for the whole list
+	// when a page's token has expired.
 	pages := pager.New(func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 		page, err := source.ListWithContext(ctx, o)
 		if err != nil {
@@ -48,6 +50,7 @@ type inPages struct{ *cache.ListWatch }
 // IsWatchListSemanticsUnSupported is for the reflector.
 func (inPages) IsWatchListSemanticsUnSupported() bool { return true }
 
+// slimAll slims a page at once, not only when all are there, as the cache would.
 func slimAll(page runtime.Object) error {
 	err := meta.EachListItem(page, func(o runtime.Object) error {
 		_, err := Slim(o)

@@ -344,7 +344,9 @@ func TestRestart(t *testing.T) {
 	}
 	w.untilReason("no-latest", "WaitingForTask")
 	for _, name := range []string{"runs-on", "latest"} {
-		w.until(name, "progress", func(task v1alpha1.CloudTask) bool { return task.Status.Progress != nil })
+		w.until(name, "all that the cloud tells", func(task v1alpha1.CloudTask) bool {
+			return task.Status.Progress != nil && task.Status.TaskType != ""
+		})
 	}
 	stop()
 	w.patch("late-meanwhile", `{"spec":{"timeout":"1s"}}`)
@@ -354,10 +356,6 @@ func TestRestart(t *testing.T) {
 	w.cloud.Finish("redis", "85", true, "")
 	quiet := map[string]int{}
 	for _, name := range []string{"runs-on", "latest", "clb", "legacy", "no-latest"} {
-		last := w.versions(name)[len(w.versions(name))-1]
-		if last.Status.Progress != nil && last.Status.TaskType == "" {
-			continue // the listing told first, and the type is yet to come
-		}
 		quiet[name] = w.writes(name)
 	}
 	asked := w.cloud.Stats()

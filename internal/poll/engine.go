@@ -77,7 +77,11 @@ func (e *Engine[O]) Track(task Task[O]) {
 	case t.Lane != task.Lane:
 		e.leave(t)
 		t.Task = task
-		e.enter(t, urgent, now)
+		r := urgent
+		if e.lane(task.Lane, now).spend(now) { // as with a new task, no row takes its first look
+			r = first
+		}
+		e.enter(t, r, now)
 	case !t.sameListing(task):
 		e.unlist(t)
 		t.Task = task
