@@ -6,27 +6,21 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // pages is an API server with three pages of objects.
 type pages struct {
-	mu    sync.Mutex
-	asked []string
-	fails string // the page that is refused
+	asked chan string
+	fails atomic.Value // the page that is refused
 }
 
-func (s *pages) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+func (p *pages) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	p.asked <- req.URL.RequestURI()
 	at := req.URL.Query().Get("continue")
-	s.mu.Lock()
-	s.asked = append(s.asked, req.URL.RequestURI())
-	refused := s.fails != "" && at == s.fails
-	s.mu.Unlock()
-	if refused {
+	if at != "" && at == p.fails.Load() {
 		http.Error(w, "not now", http.StatusTooManyRequests)
 		return
 	}
@@ -34,28 +28,25 @@ func (s *pages) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	fmt.Fprintf(w, `{"apiVersion":"v1","items":[{"metadata":{"annotations":{"continue":"x"}},"page":%q}],"kind":"CloudTaskList","metadata":{"continue":%q,"resourceVersion":"7"}}`, at, next)
 }
 
-// until waits until so many requests have come.
-func (s *pages) until(t *testing.T, n int) []string {
+// next wants a request to come, and this one.
+func (p *pages) next(t *testing.T, want string) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		s.mu.Lock()
-		asked := append([]string(nil), s.asked...)
-		s.mu.Unlock()
-		if len(asked) >= n {
-			return asked
+	select {
+	case got := <-p.asked:
+		if got != want {
+			t.Fatalf("asked for %s, want %s", got, want)
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%d requests after 10 s: %q", len(asked), asked)
-		}
+	case <-time.After(10 * time.Second):
+		t.Fatalf("not asked for %s", want)
 	}
 }
 
 func TestReadAhead(t *testing.T) {
-	s := &pages{}
-	server := httptest.NewServer(s)
+	p := &pages{asked: make(chan string, 10)}
+	server := httptest.NewServer(p)
 	defer server.Close()
 	c := &http.Client{Transport: ReadAhead(http.DefaultTransport)}
-	read := func(uri string) (int, string) {
+	read := func(uri string, code int, page string) {
 		t.Helper()
 		resp, err := c.Get(server.URL + uri)
 		if err != nil {
@@ -66,43 +57,33 @@ func TestReadAhead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return resp.StatusCode, string(body)
+		if want := fmt.Sprintf(`"page":%q`, page); resp.StatusCode != code || code == http.StatusOK && !strings.Contains(string(body), want) {
+			t.Errorf("%s: %d, %s; want %d, page %q", uri, resp.StatusCode, body, code, page)
+		}
 	}
 	const list = "/apis/tencent.cloudtask.dev/v1alpha1/cloudtasks"
+	first, second, third := list+"?labelSelector=a&limit=1&resourceVersion=", list+"?continue=2&labelSelector=a&limit=1", list+"?continue=3&labelSelector=a&limit=1"
 
-	read(list + "?labelSelector=a&limit=1&resourceVersion=")
-	want := []string{list + "?labelSelector=a&limit=1&resourceVersion=", list + "?continue=2&labelSelector=a&limit=1"}
-	if diff := cmp.Diff(want, s.until(t, 2)); diff != "" {
-		t.Fatal("the second page is not asked for ahead:", diff)
-	}
-	if _, body := read(want[1]); !strings.Contains(body, `"page":"2"`) {
-		t.Errorf("the second page is %s", body)
-	}
-	want = append(want, list+"?continue=3&labelSelector=a&limit=1")
-	if diff := cmp.Diff(want, s.until(t, 3)); diff != "" {
-		t.Fatal("each page is asked for once:", diff)
-	}
-	if _, body := read(want[2]); !strings.Contains(body, `"page":"3"`) {
-		t.Errorf("the third page is %s", body)
+	read(first, http.StatusOK, "")
+	p.next(t, first)
+	p.next(t, second) // ahead
+	read(second, http.StatusOK, "2")
+	p.next(t, third) // and the second not again
+	read(third, http.StatusOK, "3")
+
+	// Nothing was asked ahead after the last page, nor is it of other lists.
+	for _, uri := range []string{list, "/api/v1/secrets?limit=1"} {
+		read(uri, http.StatusOK, "")
+		p.next(t, uri)
 	}
 
-	read(list)
-	read("/api/v1/secrets?limit=1")
-	if n := len(s.until(t, 5)); n != 5 {
-		t.Errorf("%d requests, want 5: nothing is asked for after the last page, nor after another list", n)
-	}
-
-	s.mu.Lock()
-	s.fails = "2"
-	s.mu.Unlock()
-	read(list + "?limit=1")
-	if code, _ := read(list + "?continue=2&limit=1"); code != http.StatusTooManyRequests {
-		t.Errorf("a refusal arrives as %d", code)
-	}
-	s.mu.Lock()
-	s.fails = ""
-	s.mu.Unlock()
-	if code, body := read(list + "?continue=2&limit=1"); code != http.StatusOK || !strings.Contains(body, `"page":"2"`) {
-		t.Errorf("after a refusal the page is %d, %s", code, body)
-	}
+	p.fails.Store("2")
+	read(first, http.StatusOK, "")
+	p.next(t, first)
+	p.next(t, second)
+	read(second, http.StatusTooManyRequests, "")
+	p.fails.Store("")
+	read(second, http.StatusOK, "2") // a refusal is not kept
+	p.next(t, second)
+	p.next(t, third)
 }
