@@ -25,9 +25,11 @@ func (b *bench) changes(ctx context.Context) (map[string]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	const requests = "apiserver_request_total"
+	requests := func(resource, verb string) float64 {
+		return m.sum("apiserver_request_total", map[string]string{"resource": resource, "verb": verb})
+	}
 	return map[string]float64{
-		statusWrites: m.sum(requests, `resource="cloudtasks"`, `verb="PATCH"`),
-		eventWrites:  m.sum(requests, `resource="events"`, `verb="POST"`) + m.sum(requests, `resource="events"`, `verb="PATCH"`),
+		statusWrites: requests("cloudtasks", "PATCH"),
+		eventWrites:  requests("events", "POST") + requests("events", "PATCH"),
 	}, nil
 }

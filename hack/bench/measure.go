@@ -23,20 +23,30 @@ func (t *trial) measure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := pause(ctx, to); err != nil {
-		return err
-	}
-	after, err := t.snapshot()
+	r, err := t.until(ctx, before, from, to, time.Time{})
 	if err != nil {
 		return err
 	}
+	return t.conclude(ctx, r)
+}
+
+// until measures from a snapshot to the end of the window what ends from a moment
+// on. What ended before up is late only from then.
+func (t *trial) until(ctx context.Context, before snapshot, from, to, up time.Time) (r Result, err error) {
+	if err := pause(ctx, to); err != nil {
+		return r, err
+	}
+	after, err := t.snapshot()
+	if err != nil {
+		return r, err
+	}
 	counted := t.counted(from, to)
 	if err := t.awaitEnds(ctx, counted, to.Add(drain)); err != nil {
-		return err
+		return r, err
 	}
-	r := t.result("cloudtask", after.since(before))
-	t.judge(&r, counted, from, to, time.Time{})
-	return t.conclude(ctx, r)
+	r = t.result("cloudtask", after.since(before))
+	t.judge(&r, counted, later(from, up), to, up)
+	return r, nil
 }
 
 // conclude stops the operator and keeps the result.
@@ -158,19 +168,10 @@ func (t *trial) measureRestart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := pause(ctx, to); err != nil {
-		return err
-	}
-	after, err := t.snapshot()
+	r, err := t.until(ctx, before, down, to, up)
 	if err != nil {
 		return err
 	}
-	counted := t.counted(down, to)
-	if err := t.awaitEnds(ctx, counted, to.Add(drain)); err != nil {
-		return err
-	}
-	r := t.result("cloudtask", after.since(before))
-	t.judge(&r, counted, up, to, up)
 	r.KnownAgain = known
 	return t.conclude(ctx, r)
 }

@@ -3,17 +3,18 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"strconv"
-	"strings"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 )
 
-// samples are the lines of a page of metrics: name and labels, and the value.
-type samples map[string]float64
+// families are the metrics of a page by their names.
+type families map[string]*dto.MetricFamily
 
-func readMetrics(ctx context.Context, c *http.Client, url string) (samples, error) {
+func readMetrics(ctx context.Context, c *http.Client, url string) (families, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, fmt.Errorf("read metrics: %w", err)
@@ -23,36 +24,29 @@ func readMetrics(ctx context.Context, c *http.Client, url string) (samples, erro
 		return nil, fmt.Errorf("read metrics: %w", err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // read to its end
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return nil, fmt.Errorf("read metrics: %w", err)
-	}
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("read metrics: HTTP %d", resp.StatusCode)
 	}
-	all := samples{}
-	for line := range strings.Lines(string(text)) {
-		series, value, _ := strings.Cut(strings.TrimSpace(line), "} ")
-		if v, err := strconv.ParseFloat(value, 64); err == nil && !strings.HasPrefix(line, "#") {
-			all[series] = v
-		}
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	all, err := parser.TextToMetricFamilies(resp.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read metrics: %w", err)
 	}
 	return all, nil
 }
 
-// sum adds up the series of a metric that have all of the labels.
-func (s samples) sum(metric string, labels ...string) float64 {
+// sum adds up the series of a counter or gauge that have all of the labels.
+func (f families) sum(metric string, labels map[string]string) float64 {
 	total := 0.0
-	for series, v := range s {
-		if !strings.HasPrefix(series, metric+"{") {
-			continue
+	for _, m := range f[metric].GetMetric() {
+		found := 0
+		for _, pair := range m.GetLabel() {
+			if want, ok := labels[pair.GetName()]; ok && want == pair.GetValue() {
+				found++
+			}
 		}
-		matches := true
-		for _, label := range labels {
-			matches = matches && strings.Contains(series, label)
-		}
-		if matches {
-			total += v
+		if found == len(labels) {
+			total += m.GetCounter().GetValue() + m.GetGauge().GetValue()
 		}
 	}
 	return total
@@ -64,7 +58,7 @@ func (o *operator) knows(ctx context.Context) int {
 	if err != nil {
 		return 0 // it has just started
 	}
-	return int(m.sum("cloudtask_lane_tasks", `answered="true"`))
+	return int(m.sum("cloudtask_lane_tasks", map[string]string{"answered": "true"}))
 }
 
 // freePort returns a loopback address that nobody listens on.
