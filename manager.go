@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"flag"
 	"fmt"
@@ -52,9 +51,8 @@ const heapReserve = 50
 type options struct {
 	namespaces, secretNames, operatorNamespaces []string
 	selector                                    string
-	leaderElect, metricsSecure                  bool
-	leaseNamespace                              string
-	leaseDuration, renewDeadline, retryPeriod   time.Duration
+	metricsSecure                               bool
+	election                                    election
 	metricsAddress, healthAddress               string
 	cloud                                       tencent.Config
 	minInterval, maxInterval                    time.Duration
@@ -73,11 +71,7 @@ func managerCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringSliceVar(&o.namespaces, "namespaces", nil, "namespaces to work in, comma-separated (default: all)")
 	f.StringVar(&o.selector, "watch-label-selector", "", "work only on objects with these labels, to share the work among several installations")
-	f.BoolVar(&o.leaderElect, "leader-elect", false, "of several replicas, let only one work")
-	f.StringVar(&o.leaseNamespace, "leader-elect-namespace", "", "namespace of the lease (default: the pod's own)")
-	f.DurationVar(&o.leaseDuration, "leader-elect-lease-duration", 15*time.Second, "how long the others wait for a leader that is not heard of")
-	f.DurationVar(&o.renewDeadline, "leader-elect-renew-deadline", 10*time.Second, "how long a leader tries to renew its lease before it gives up")
-	f.DurationVar(&o.retryPeriod, "leader-elect-retry-period", time.Second, "time between two tries at the lease")
+	o.election.addFlags(f)
 	f.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443", "address of the metrics; 0 turns them off")
 	f.BoolVar(&o.metricsSecure, "metrics-secure", true, "serve the metrics by TLS, to whom the API server allows it")
 	f.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 turns them off")
@@ -144,8 +138,8 @@ func (o *options) run() error {
 	if err := mgr.Add(controllers.SchemaCheck{OpenAPI: schemas.OpenAPIV3(), Log: mgr.GetLogger()}); err != nil {
 		return err
 	}
-	if o.leaderElect {
-		if err := mgr.Add(controllers.LeaseWatch{RenewDeadline: o.renewDeadline}); err != nil {
+	if o.election.enabled {
+		if err := mgr.Add(controllers.LeaseWatch{RenewDeadline: o.election.renewDeadline}); err != nil {
 			return err
 		}
 	}
@@ -166,6 +160,9 @@ func (o *options) check() error {
 	if o.minInterval <= 0 || o.maxInterval < o.minInterval {
 		return errors.New("--min-poll-interval must be positive and at most --max-poll-interval")
 	}
+	if strings.Contains(o.election.identity, "$(") { // all replicas would be the leader by that name
+		return fmt.Errorf("--leader-elect-identity=%s: the pod has no such variable", o.election.identity)
+	}
 	for flag, list := range map[string][]string{
 		"namespaces": o.namespaces, "credential-secret-names": o.secretNames, "operator-credentials-namespaces": o.operatorNamespaces,
 	} {
@@ -178,13 +175,9 @@ func (o *options) check() error {
 
 // manager returns a manager that works on the chosen namespaces and labels.
 func (o *options) manager(observer *controllers.Metrics) (ctrl.Manager, error) {
-	scheme := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
-		return nil, err
-	}
-	selector, err := labels.Parse(o.selector)
+	options, err := o.managerOptions(observer)
 	if err != nil {
-		return nil, fmt.Errorf("--watch-label-selector: %w", err)
+		return nil, err
 	}
 	cfg, err := config.GetConfig()
 	if err != nil {
@@ -192,6 +185,30 @@ func (o *options) manager(observer *controllers.Metrics) (ctrl.Manager, error) {
 	}
 	cfg.QPS = -1 // the API server's own priority and fairness decides
 	cfg.Wrap(controllers.ReadAhead)
+	var leaders leaderEvents
+	if err := o.election.join(&options, cfg, leaseName(o.namespaces, o.selector), &leaders); err != nil {
+		return nil, err
+	}
+	mgr, err := ctrl.NewManager(cfg, options)
+	if err != nil {
+		return nil, err
+	}
+	leaders.EventRecorder = mgr.GetEventRecorder("cloudtask")
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return nil, err
+	}
+	return mgr, mgr.AddReadyzCheck("ping", healthz.Ping)
+}
+
+func (o *options) managerOptions(observer *controllers.Metrics) (ctrl.Options, error) {
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		return ctrl.Options{}, err
+	}
+	selector, err := labels.Parse(o.selector)
+	if err != nil {
+		return ctrl.Options{}, fmt.Errorf("--watch-label-selector: %w", err)
+	}
 	byNamespace := map[string]cache.Config{}
 	for _, ns := range o.namespaces {
 		byNamespace[ns] = cache.Config{}
@@ -200,7 +217,7 @@ func (o *options) manager(observer *controllers.Metrics) (ctrl.Manager, error) {
 	if o.metricsSecure {
 		m.FilterProvider = filters.WithAuthenticationAndAuthorization
 	}
-	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
+	return ctrl.Options{
 		Scheme:         scheme,
 		MapperProvider: kinds,
 		Cache: cache.Options{
@@ -210,25 +227,11 @@ func (o *options) manager(observer *controllers.Metrics) (ctrl.Manager, error) {
 			DefaultNamespaces:        byNamespace,
 			ByObject:                 map[client.Object]cache.ByObject{&v1alpha1.CloudTask{}: {Label: selector}},
 		},
-		Client:                        client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},
-		Metrics:                       m,
-		HealthProbeBindAddress:        o.healthAddress,
-		LeaderElection:                o.leaderElect,
-		LeaderElectionID:              o.leaseName(),
-		LeaderElectionNamespace:       o.leaseNamespace,
-		LeaseDuration:                 &o.leaseDuration,
-		RenewDeadline:                 &o.renewDeadline,
-		RetryPeriod:                   &o.retryPeriod,
-		LeaderElectionReleaseOnCancel: true,
-		GracefulShutdownTimeout:       new(stopWithin),
-	})
-	if err != nil {
-		return nil, err
-	}
-	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
-		return nil, err
-	}
-	return mgr, mgr.AddReadyzCheck("ping", healthz.Ping)
+		Client:                  client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},
+		Metrics:                 m,
+		HealthProbeBindAddress:  o.healthAddress,
+		GracefulShutdownTimeout: new(stopWithin),
+	}, nil
 }
 
 // kinds tells the few kinds that are read by name. What is known need not be asked
@@ -238,14 +241,6 @@ func kinds(*rest.Config, *http.Client) (meta.RESTMapper, error) {
 	mapper.Add(v1alpha1.GroupVersion.WithKind("CloudTask"), meta.RESTScopeNamespace)
 	mapper.Add(corev1.SchemeGroupVersion.WithKind("Secret"), meta.RESTScopeNamespace)
 	return mapper, nil
-}
-
-// leaseName is one for installations that share their work: those with the same
-// namespaces and labels elect one leader among them.
-func (o *options) leaseName() string {
-	namespaces := slices.Sorted(slices.Values(o.namespaces))
-	sum := sha256.Sum256([]byte(strings.Join(namespaces, ",") + "/" + o.selector))
-	return fmt.Sprintf("cloudtask-%x", sum[:4])
 }
 
 // rates returns the calls a second of each API.

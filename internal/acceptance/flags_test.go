@@ -27,6 +27,8 @@ func TestRefusedFlags(t *testing.T) {
 		"IntervalNegative": {"no time", []string{"--min-poll-interval=-1s"}, []string{"--min-poll-interval must be positive"}},
 		"IntervalsCrossed": {"the shortest is longer than the longest", []string{"--min-poll-interval=1m"}, []string{"at most --max-poll-interval"}},
 		"NamespaceEmpty":   {"to client-go the empty namespace is all of them", []string{"--namespaces=a,"}, []string{"--namespaces has an empty name", "commas"}},
+		"IdentityUnset":    {"each replica would take the lease of the other", []string{"--leader-elect-identity=$(POD_NAME)"}, []string{"--leader-elect-identity=$(POD_NAME)", "no such variable"}},
+		"LeaseNowhere":     {"there is no pod with a namespace", []string{"--leader-elect", "--kubeconfig=" + env.Kubeconfig}, []string{"--leader-elect-namespace"}},
 		"IntervalBare":     {"a unit is missing", []string{"--max-poll-interval=10"}, []string{"--max-poll-interval", "missing unit"}},
 		"EndpointBare":     {"without a scheme", []string{"--cloud-endpoint=127.0.0.1:8080"}, []string{"endpoint", "http://host:port"}},
 		"EndpointScheme":   {"nothing speaks that", []string{"--cloud-endpoint=ftp://127.0.0.1"}, []string{"endpoint", "http://host:port"}},

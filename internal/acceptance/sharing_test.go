@@ -104,6 +104,33 @@ func TestLeaderElection(t *testing.T) {
 	}
 }
 
+// TestLeaderStartsAgain: a leader that was killed, as when it has no memory left, and
+// that is started again by the same name need not wait until its lease has run out;
+// the others do.
+func TestLeaderStartsAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fakecloud.Options{})
+	w.secret("tencent-credentials", mainKey)
+	replica := func(name string) options {
+		return options{flags: []string{
+			"--leader-elect", "--leader-elect-namespace=" + w.namespace, "--leader-elect-identity=" + name,
+			"--leader-elect-lease-duration=1h", "--leader-elect-renew-deadline=30s",
+		}}
+	}
+	const waiting, leading = "Attempting to acquire leader lease", "Successfully acquired lease"
+	first := w.operate(replica("a"))
+	first.await(leading)
+	second := w.operate(replica("b"))
+	second.await(waiting)
+	w.untilSucceeded(100)
+	first.kill()
+	w.operate(replica("a")).await(leading)
+	w.untilSucceeded(101)
+	if text, _ := second.output.read(); strings.Contains(string(text), leading) {
+		t.Error("both lead")
+	}
+}
+
 // untilSucceeded creates an object for a short task, and waits for its end.
 func (w *world) untilSucceeded(id int64) {
 	w.Helper()

@@ -48,7 +48,7 @@ func TestArgs(t *testing.T) {
 		"Namespaces":   {reason: "without TokenReview, no secure metrics", values: "watchNamespaces: [a, b]", want: []string{"--namespaces=a,b", "--metrics-bind-address=0"}},
 		"Delegated":    {reason: "with it, they are on", values: "watchNamespaces: [a]\nmetrics: {authDelegator: true}", want: []string{"--metrics-bind-address=:8443", "--metrics-secure=true"}},
 		"PlainMetrics": {reason: "plain ones need no TokenReview", values: "watchNamespaces: [a]\nmetrics: {secure: false}", want: []string{"--metrics-bind-address=:8443", "--metrics-secure=false"}},
-		"Replicas":     {reason: "two replicas elect", values: "replicaCount: 2", want: []string{"--leader-elect", "--leader-elect-lease-duration=15s", "--leader-elect-renew-deadline=10s", "--leader-elect-retry-period=1s"}},
+		"Replicas":     {reason: "two replicas elect", values: "replicaCount: 2", want: []string{"--leader-elect", "--leader-elect-identity=$(POD_NAME)_$(POD_UID)", "--leader-elect-lease-duration=15s", "--leader-elect-renew-deadline=10s", "--leader-elect-retry-period=1s"}},
 		"All": {
 			reason: "everything else", values: all,
 			want: []string{
@@ -132,6 +132,13 @@ func TestKeys(t *testing.T) {
 		"MemoryLimit": {
 			reason: "the default has a limit", want: []corev1.EnvVar{
 				{Name: "GOMEMLIMIT", ValueFrom: &corev1.EnvVarSource{ResourceFieldRef: &corev1.ResourceFieldSelector{Resource: "limits.memory"}}},
+			},
+		},
+		"Election": {
+			reason: "a container that is started again is the leader that its predecessor was", values: "goMemLimit: false\nreplicaCount: 2",
+			want: []corev1.EnvVar{
+				{Name: "POD_NAME", ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.name"}}},
+				{Name: "POD_UID", ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.uid"}}},
 			},
 		},
 		"NoMemoryLimit": {reason: "the node's memory is not ours", values: "resources: {limits: null}"},

@@ -125,7 +125,7 @@ func leaseRules(namespaces, selector string) []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{
 		rule("coordination.k8s.io", "leases", "create"),
 		rule("coordination.k8s.io", "leases", "get update", fmt.Sprintf("cloudtask-%x", sum[:4])),
-		rule("", "events", "create"),
+		events,
 	}
 }
 

@@ -238,7 +238,7 @@ kind: Role
 metadata: {name: own, namespace: %[1]s}
 rules:
 - {apiGroups: [coordination.k8s.io], resources: [leases], verbs: [create, get, update]}
-- {apiGroups: [""], resources: [events], verbs: [create]}
+- {apiGroups: [events.k8s.io], resources: [events], verbs: [create]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding

@@ -26,6 +26,7 @@
 {{- end }}
 {{- if include "cloudtask.leaderElection" . }}
 - --leader-elect
+- --leader-elect-identity=$(POD_NAME)_$(POD_UID)
 - --leader-elect-lease-duration={{ .Values.leaderElection.leaseDuration }}
 - --leader-elect-renew-deadline={{ .Values.leaderElection.renewDeadline }}
 - --leader-elect-retry-period={{ .Values.leaderElection.retryPeriod }}
@@ -38,6 +39,16 @@
 {{- end }}
 
 {{- define "cloudtask.env" -}}
+{{- if include "cloudtask.leaderElection" . }}
+- name: POD_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+- name: POD_UID
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.uid
+{{- end }}
 {{- if and .Values.goMemLimit (dig "limits" "memory" "" .Values.resources) }}
 - name: GOMEMLIMIT
   valueFrom:
