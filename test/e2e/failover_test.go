@@ -32,23 +32,35 @@ func testFailover(t *testing.T, n *node, g *granted) {
 	leader := func() corev1.Pod { return n.leader(t, system) }
 
 	t.Run("deleted", func(t *testing.T) {
-		tasks := n.load(t, namespace, 20*time.Second)
-		old := leader()
-		n.cloud.forgetCallers(t)
-		begin := time.Now()
-		if err := n.Delete(t.Context(), &old); err != nil {
-			t.Fatal(err)
+		tasks := n.load(t, namespace, 40*time.Second)
+		longest := time.Duration(0)
+		for range 5 {
+			old := leader()
+			n.cloud.forgetCallers(t)
+			begin := time.Now()
+			if err := n.Delete(t.Context(), &old); err != nil {
+				t.Fatal(err)
+			}
+			longest = max(longest, n.takeover(t, old).Sub(begin))
+			n.awaitReady(t, system, 2)
 		}
-		figure(t, "failover: leader's pod deleted, the other polls after", n.takeover(t, old).Sub(begin))
-		n.awaitReady(t, system, 2)
+		figure(t, "failover: leader's pod deleted five times, another polls after", longest)
 		n.awaitOutcomes(t, tasks)
 	})
 	t.Run("killed", func(t *testing.T) {
 		tasks := n.load(t, namespace, 40*time.Second)
 		old := leader()
+		process := operatorOf(t, old)
 		begin := time.Now()
-		signalPod(t, old, syscall.SIGKILL)
-		n.cloud.forgetCallers(t)
+		send(t, process, syscall.SIGKILL)
+		n.await(t, "the container is started again", func() error {
+			now, err := findOperator(old)
+			if err == nil && now == process {
+				err = errors.New("the old process is still there")
+			}
+			return err
+		})
+		n.cloud.forgetCallers(t) // the old process' last calls, too
 		figure(t, "failover: leader killed, one polls again after (lease 15 s)", n.firstCall(t).Sub(begin))
 		n.awaitReady(t, system, 2)
 		n.awaitOutcomes(t, tasks)
@@ -56,19 +68,19 @@ func testFailover(t *testing.T, n *node, g *granted) {
 	t.Run("stopped", func(t *testing.T) {
 		tasks := n.load(t, namespace, 60*time.Second)
 		old := leader()
-		count := restarts(n.pods(t, system))[old.Name]
+		process := operatorOf(t, old)
 		n.cloud.forgetCallers(t)
 		begin := time.Now()
-		signalPod(t, old, syscall.SIGSTOP)
+		send(t, process, syscall.SIGSTOP)
 		took := n.takeover(t, old)
 		figure(t, "failover: leader stopped, the other polls after (lease 15 s)", took.Sub(begin))
-		signalPod(t, old, syscall.SIGCONT)
+		send(t, process, syscall.SIGCONT)
 		continued := time.Now()
 		n.await(t, "the old leader exits", func() error {
-			if restarts(n.pods(t, system))[old.Name] > count {
-				return nil
+			if now, err := findOperator(old); err == nil && now == process {
+				return errors.New("it runs on")
 			}
-			return errors.New("it runs on")
+			return nil
 		})
 		figure(t, "failover: old leader continued, it has exited after", time.Since(continued))
 		n.awaitReady(t, system, 2)
@@ -157,29 +169,37 @@ func (n *node) firstCall(t *testing.T) time.Time {
 	return when
 }
 
-// signalPod sends a signal to the operator in a pod, as the node's administrator.
-func signalPod(t *testing.T, pod corev1.Pod, signal syscall.Signal) {
-	t.Helper()
+// findOperator is the process of the operator in a pod, as the node sees it.
+func findOperator(pod corev1.Pod) (int, error) {
 	processes, err := filepath.Glob("/proc/[0-9]*/cgroup")
 	if err != nil {
-		t.Fatal(err)
+		return 0, err
 	}
 	for _, path := range processes {
 		cgroup, _ := os.ReadFile(path) // it may have ended meanwhile
 		name, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "comm"))
-		if !strings.Contains(string(cgroup), "pod"+string(pod.UID)) || strings.TrimSpace(string(name)) != "cloudtask" {
-			continue
+		if strings.Contains(string(cgroup), "pod"+string(pod.UID)) && strings.TrimSpace(string(name)) == "cloudtask" {
+			return strconv.Atoi(filepath.Base(filepath.Dir(path)))
 		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := syscall.Kill(pid, signal); err != nil {
-			t.Fatalf("send %v to %s: %v", signal, pod.Name, err)
-		}
-		return
 	}
-	t.Fatalf("pod %s has no process cloudtask", pod.Name)
+	return 0, fmt.Errorf("pod %s has no process cloudtask", pod.Name)
+}
+
+func operatorOf(t *testing.T, pod corev1.Pod) int {
+	t.Helper()
+	process, err := findOperator(pod)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return process
+}
+
+// send sends a signal as the node's administrator.
+func send(t *testing.T, process int, signal syscall.Signal) {
+	t.Helper()
+	if err := syscall.Kill(process, signal); err != nil {
+		t.Fatalf("send %v to %d: %v", signal, process, err)
+	}
 }
 
 // overwroteNothing checks that a pod, until its container was started anew, wrote no
