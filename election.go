@@ -36,7 +36,7 @@ func (e *election) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&e.identity, "leader-elect-identity", "", "what the lease calls this replica, for example the pod's name and UID; a leader that is started again by the same name leads on at once (default: the host's name and a random part)")
 	f.DurationVar(&e.leaseDuration, "leader-elect-lease-duration", 15*time.Second, "how long the others wait for a leader that is not heard of")
 	f.DurationVar(&e.renewDeadline, "leader-elect-renew-deadline", 10*time.Second, "how long a leader tries to renew its lease before it gives up")
-	f.DurationVar(&e.retryPeriod, "leader-elect-retry-period", 750*time.Millisecond, "shortest time between two tries at the lease, the longest is 2.2 times as long")
+	f.DurationVar(&e.retryPeriod, "leader-elect-retry-period", 500*time.Millisecond, "shortest time between two tries at the lease, the longest is 2.2 times as long")
 }
 
 // join has the manager work only while it holds the lease of that name. The manager

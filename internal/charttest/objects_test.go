@@ -48,7 +48,7 @@ func TestArgs(t *testing.T) {
 		"Namespaces":   {reason: "without TokenReview, no secure metrics", values: "watchNamespaces: [a, b]", want: []string{"--namespaces=a,b", "--metrics-bind-address=0"}},
 		"Delegated":    {reason: "with it, they are on", values: "watchNamespaces: [a]\nmetrics: {authDelegator: true}", want: []string{"--metrics-bind-address=:8443", "--metrics-secure=true"}},
 		"PlainMetrics": {reason: "plain ones need no TokenReview", values: "watchNamespaces: [a]\nmetrics: {secure: false}", want: []string{"--metrics-bind-address=:8443", "--metrics-secure=false"}},
-		"Replicas":     {reason: "two replicas elect", values: "replicaCount: 2", want: []string{"--leader-elect", "--leader-elect-identity=$(POD_NAME)_$(POD_UID)", "--leader-elect-lease-duration=15s", "--leader-elect-renew-deadline=10s", "--leader-elect-retry-period=750ms"}},
+		"Replicas":     {reason: "two replicas elect", values: "replicaCount: 2", want: []string{"--leader-elect", "--leader-elect-identity=$(POD_NAME)_$(POD_UID)", "--leader-elect-lease-duration=15s", "--leader-elect-renew-deadline=10s", "--leader-elect-retry-period=500ms"}},
 		"All": {
 			reason: "everything else", values: all,
 			want: []string{

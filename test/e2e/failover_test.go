@@ -32,10 +32,10 @@ func testFailover(t *testing.T, n *node, g *granted) {
 	leader := func() corev1.Pod { return n.leader(t, system) }
 
 	t.Run("deleted", func(t *testing.T) {
-		tasks := n.load(t, namespace, 40*time.Second)
+		tasks := n.load(t, namespace, time.Minute)
 		longest := time.Duration(0)
 		for range 5 {
-			old := leader()
+			old := n.settledLeader(t, system)
 			n.cloud.forgetCallers(t)
 			begin := time.Now()
 			if err := n.Delete(t.Context(), &old); err != nil {
@@ -135,6 +135,22 @@ func (n *node) leader(t *testing.T, namespace string) corev1.Pod {
 		return fmt.Errorf("the lease is held by %v", holder)
 	})
 	return leader
+}
+
+// settledLeader is the leader when both pods have run for some time: the kubelet
+// takes up to two seconds to stop a pod that it has just started.
+func (n *node) settledLeader(t *testing.T, namespace string) corev1.Pod {
+	t.Helper()
+	n.await(t, "pods that have settled", func() error {
+		for _, pod := range n.pods(t, namespace) {
+			running := pod.Status.ContainerStatuses[0].State.Running
+			if running == nil || time.Since(running.StartedAt.Time) < 5*time.Second {
+				return fmt.Errorf("%s has just started", pod.Name)
+			}
+		}
+		return nil
+	})
+	return n.leader(t, namespace)
 }
 
 // takeover waits until another pod than the old leader asks the cloud, and says
