@@ -3,6 +3,7 @@ package poll
 import (
 	"math"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -55,6 +56,25 @@ func TestQuota(t *testing.T) {
 		}
 		if got := q.rate(); got != floorRate {
 			t.Errorf("a lane always moves: rate %v, want %v", got, floorRate)
+		}
+	})
+}
+
+// TestQuotaLeavesRoom: however long a lane was idle, no second has more than 18 calls
+// of the 20 that the cloud allows, so that some may come late into the next second.
+func TestQuotaLeavesRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQuota(18)
+		time.Sleep(time.Hour)
+		var calls []time.Time
+		for range 100 {
+			if err := q.wait(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			calls = append(calls, time.Now())
+			if n := len(calls); n > 18 && calls[n-1].Sub(calls[n-19]) < time.Second {
+				t.Fatalf("19 calls within %v", calls[n-1].Sub(calls[n-19]))
+			}
 		}
 	})
 }
