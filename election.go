@@ -49,7 +49,7 @@ func (e *election) join(options *ctrl.Options, cfg *rest.Config, name string, le
 	if err := e.complete(); err != nil {
 		return err
 	}
-	cfg = rest.AddUserAgent(cfg, "leader-election")
+	cfg = rest.AddUserAgent(rest.CopyConfig(cfg), "leader-election")
 	cfg.Timeout = max(e.renewDeadline/2, time.Second) // what hangs leaves time for another try
 	leases, err := coordinationv1.NewForConfig(cfg)
 	if err != nil {

@@ -36,6 +36,9 @@ func ReadAhead(next http.RoundTripper) http.RoundTripper {
 	return &readAhead{next: next, ahead: map[string]*page{}}
 }
 
+// WrappedRoundTripper is for client-go, which looks for the transport below.
+func (r *readAhead) WrappedRoundTripper() http.RoundTripper { return r.next }
+
 // RoundTrip is for the client.
 func (r *readAhead) RoundTrip(req *http.Request) (*http.Response, error) {
 	query := req.URL.Query()
