@@ -55,7 +55,7 @@ func (e *election) join(options *ctrl.Options, cfg *rest.Config, name string, le
 	if err != nil {
 		return err
 	}
-	options.LeaderElection = true
+	options.LeaderElection, options.LeaderElectionID = true, name // by which the metrics call it
 	options.LeaderElectionResourceLockInterface = &resourcelock.LeaseLock{
 		LeaseMeta:  metav1.ObjectMeta{Namespace: e.namespace, Name: name},
 		Client:     leases,

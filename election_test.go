@@ -32,7 +32,7 @@ func TestJoin(t *testing.T) {
 				t.Fatalf("%s: elects: %v, by %v", tc.reason, options.LeaderElection, lock)
 			}
 			if lock != nil {
-				if diff := cmp.Diff([]string{"ops", "cloudtask-0", "pod_uid"}, []string{lock.LeaseMeta.Namespace, lock.LeaseMeta.Name, lock.Identity()}); diff != "" {
+				if diff := cmp.Diff([]string{"ops", "cloudtask-0", "cloudtask-0", "pod_uid"}, []string{lock.LeaseMeta.Namespace, lock.LeaseMeta.Name, options.LeaderElectionID, lock.Identity()}); diff != "" {
 					t.Errorf("%s: -want +got\n%s", tc.reason, diff)
 				}
 			}
