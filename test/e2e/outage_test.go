@@ -50,5 +50,6 @@ func testOutage(t *testing.T, n *node, _ *granted) {
 				t.Errorf("%s was restarted %d times, want at most once", pod, restarts)
 			}
 		}
+		n.unrefused(t, c.home+"/"+n.pods(t, c.home)[0].Spec.ServiceAccountName)
 	}
 }

@@ -117,10 +117,7 @@ func (g *granted) judge(t *testing.T, n *node) {
 	var report strings.Builder
 	for _, account := range g.accounts() {
 		uses := map[grant]int{}
-		for _, e := range n.audit(t, "system:serviceaccount:"+strings.ReplaceAll(account, "/", ":")) {
-			if e.forbidden() && !n.uninstalled(account, e.StageTimestamp) {
-				t.Errorf("%s was refused at %s: %s %s", account, e.StageTimestamp, e.Verb, e.RequestURI)
-			}
+		for _, e := range n.unrefused(t, account) {
 			for one := range g.all {
 				if one.account == account && one.covers(e) {
 					uses[one]++
@@ -138,6 +135,18 @@ func (g *granted) judge(t *testing.T, n *node) {
 	if err := os.WriteFile(filepath.Join(os.Getenv("E2E_REPORT"), "rbac.txt"), []byte(report.String()), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// unrefused is all that an account did; it is an error if it was refused any of it.
+func (n *node) unrefused(t *testing.T, account string) []auditEvent {
+	t.Helper()
+	events := n.audit(t, "system:serviceaccount:"+strings.ReplaceAll(account, "/", ":"))
+	for _, e := range events {
+		if e.forbidden() && !n.uninstalled(account, e.StageTimestamp) {
+			t.Errorf("%s was refused at %s: %s %s", account, e.StageTimestamp, e.Verb, e.RequestURI)
+		}
+	}
+	return events
 }
 
 // uninstalled says whether the roles of an account might have been gone at a time,
