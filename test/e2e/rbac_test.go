@@ -141,6 +141,9 @@ func (g *granted) judge(t *testing.T, n *node) {
 func (n *node) unrefused(t *testing.T, account string) []auditEvent {
 	t.Helper()
 	events := n.audit(t, "system:serviceaccount:"+strings.ReplaceAll(account, "/", ":"))
+	if len(events) == 0 {
+		t.Errorf("%s did nothing", account)
+	}
 	for _, e := range events {
 		if e.forbidden() && !n.uninstalled(account, e.StageTimestamp) {
 			t.Errorf("%s was refused at %s: %s %s", account, e.StageTimestamp, e.Verb, e.RequestURI)
