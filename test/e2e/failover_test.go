@@ -62,6 +62,9 @@ func testFailover(t *testing.T, n *node, g *granted) {
 		})
 		n.cloud.forgetCallers(t) // the old process' last calls, too
 		figure(t, "failover: leader killed, one polls again after (lease 15 s)", n.firstCall(t).Sub(begin))
+		if now := leader(); now.UID != old.UID {
+			t.Errorf("%s was started again, and yet its lease had to run out: %s leads", old.Name, now.Name)
+		}
 		n.awaitReady(t, system, 2)
 		n.awaitOutcomes(t, tasks)
 	})
